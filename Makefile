@@ -1,0 +1,84 @@
+# Needs make and Python 3.11 to 3.13; everything else goes into .venv.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Files are read as UTF-8 whatever the locale.
+export PYTHONUTF8 := 1
+# Two notebooks run side by side, so each gets one thread, and waiting threads leave the cores alone.
+NBVAL := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -q \
+	--nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
+	--nbval-cell-timeout 900 -n 2 --dist loadfile
+
+# Of the 24 MB of MathJax only TeX input, HTML output, and the reading aids are used.
+MATHJAX_UNUSED := *-svg* mml-* tex-mml-* tex-chtml-full* node-main.js adaptors \
+	input/mml* input/asciimath* output/svg*
+
+# The site is built from a copy, $(1) being the folder of the notebooks, so that nothing stale is
+# left in it and the checked-in notebooks stay as they are.
+define build-site
+	rm -rf _build/source _build/html _build/.doctrees
+	mkdir -p _build/source
+	cp -R _config.yml _toc.yml book _build/source/
+	$(if $(1),cp $(1)/*.ipynb _build/source/book/)
+	$(BIN)/jupyter-book build _build/source --path-output . -W --keep-going -n --quiet
+	cd _build/html/_static/mathjax && rm -rf $(MATHJAX_UNUSED)
+endef
+
+.PHONY: help book site notebooks figures test test-fast lint bench clean
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+book: .venv/ready ## set up, fetch the data, execute every chapter, check the figures, build the book
+	$(BIN)/embgan-edu data
+	$(BIN)/embgan-edu figures recompute
+	$(call build-site,_build/executed)
+	@$(BIN)/embgan-edu figures compare
+	@echo "The book is at $(CURDIR)/_build/html/index.html"
+
+site: .venv/ready ## build the book from the stored outputs, executing nothing
+	$(call build-site)
+	@echo "The book is at $(CURDIR)/_build/html/index.html"
+
+notebooks: .venv/ready ## execute the chapters and store their outputs (for authors)
+	$(BIN)/embgan-edu data
+	$(BIN)/embgan-edu figures recompute --store
+
+figures: .venv/ready ## recompute every published figure and compare
+	$(BIN)/embgan-edu data
+	$(BIN)/embgan-edu figures recompute
+
+test: lint ## everything: tests, notebooks, book
+	$(BIN)/pytest -q -m "not data and not notebook and not site"
+	$(BIN)/pytest -q -m data
+	$(NBVAL) book
+	$(BIN)/pytest -q -m notebook
+	$(MAKE) --no-print-directory site
+	$(BIN)/pytest -q -m site
+
+test-fast: .venv/ready ## the tests that need no data, no notebook, and no built page
+	$(BIN)/pytest -q -m "not data and not notebook and not site"
+
+lint: .venv/ready ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/ready ## times and peak memory of tests, chapters, and site
+	$(BIN)/python benchmarks/bench.py
+
+clean: ## remove what was built; the environment and the fetched data stay
+	rm -rf _build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find book embgan_edu tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp is as new as the last install, so a second run installs nothing.
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "This book needs Python 3.11, 3.12, or 3.13, but $(PYTHON) is" \
+			"$$($(PYTHON) --version 2>&1). Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book,test]"
+	touch $@

@@ -1,0 +1,265 @@
+"""Measure how much each published figure varies, and write its value and band to the register.
+
+    python benchmarks/calibrate_figures.py --chapter 03 --runs 20
+
+Every chapter runs once per training seed on the same draws of the data. Seed 0 is what the book
+publishes; it also runs with other numbers of threads and with the instructions of older CPUs. The
+band of a figure is a prediction interval for one more run, by Student's t, which takes the runs to
+be about normal. Its confidence is set so that, over all figures of the register, fewer than one
+full run in 1,000 fails by chance (Bonferroni).
+
+Results are kept in _build/calibration; a run that was stopped goes on where it was.
+"""
+
+import argparse
+import ast
+import json
+import math
+import platform
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from prose import rewrite_book
+from scipy.stats import t as student
+
+from embgan_edu import figures
+from embgan_edu.cache import content_key
+from embgan_edu.chapters import Chapter, checkout, find_chapters, run_chapter
+from embgan_edu.errors import EmbganError
+
+FALSE_ALARMS = 1 / 1000  # expected failures by chance in one run of the whole register
+# Beyond the largest difference seen between machines: for figures that no training seed moves.
+PLATFORM_FACTOR = 3
+
+# Environment variables that make the libraries compute as on another kind of CPU.
+CPU_KINDS = {
+    "native": {},
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "DNNL_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+    },
+    "sse": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "DNNL_MAX_CPU_ISA": "SSE41",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+        "OPENBLAS_CORETYPE": "Nehalem",
+    },
+}
+PLATFORMS = [("native", 2), ("avx2", 1), ("sse", 1), ("sse", 2)]  # beside ("native", 1)
+
+
+def band(
+    mean: float, sd: float, runs: int, platform: float, decimals: int, n_figures: int
+) -> tuple[float, float]:
+    """Return the lower and the upper end of a figure's band.
+
+    Args:
+        mean, sd: over the training seeds.
+        runs: how many seeds; 1 where the chapter has no training seed.
+        platform: largest distance from the published value on another kind of machine.
+        decimals: the book prints; the band is never narrower than their rounding.
+        n_figures: over how many figures the false alarms are shared.
+
+    >>> band(62.2, 0.0, 1, 0.0, decimals=1, n_figures=40)
+    (62.15, 62.25)
+    """
+    half = max(0.5 * 10.0**-decimals, PLATFORM_FACTOR * platform)
+    if runs > 1:
+        quantile = float(student.ppf(1 - FALSE_ALARMS / n_figures / 2, runs - 1))
+        half = max(half, quantile * sd * math.sqrt(1 + 1 / runs))
+    return round(mean - half, decimals + 3), round(mean + half, decimals + 3)
+
+
+def derive(entry: dict[str, Any], n_figures: int) -> dict[str, Any]:
+    """Return a calibrated entry of the register with its band computed anew."""
+    low, high = band(
+        entry["mean"],
+        entry["sd"],
+        entry["runs"],
+        entry["platform"],
+        entry["decimals"],
+        n_figures,
+    )
+    return entry | {"low": low, "high": high}
+
+
+def measure(root: Path, chapters: list[Chapter], runs: int, jobs: int) -> dict[str, Path]:
+    """Run chapters with every seed and on every platform; return each chapter's folder of results.
+
+    A result is a file ``<kind>-<threads>-<seed>/chNN.json``.
+    """
+    folders = {c.key: root / "_build" / "calibration" / c.key / source_key(c) for c in chapters}
+    tasks = []
+    for chapter in chapters:
+        seeds = range(runs) if has_seed(chapter) else range(1)
+        cases = [("native", 1, seed) for seed in seeds]
+        cases += [(kind, threads, 0) for kind, threads in PLATFORMS]
+        for kind, threads, seed in cases:
+            folder = folders[chapter.key] / f"{kind}-{threads}-{seed}"
+            if not (folder / f"{chapter.key}.json").is_file():
+                tasks.append((chapter, kind, threads, seed, folder))
+
+    def run(task: tuple[Chapter, str, int, int, Path]) -> None:
+        chapter, kind, threads, seed, folder = task
+        run_chapter(
+            chapter.path,
+            folder / chapter.path.name,
+            parameters={"TRAINING_SEED": seed} if has_seed(chapter) else None,
+            environment={
+                "EMBGAN_CALIBRATING": "1",
+                "EMBGAN_DEVICE": "cpu",
+                "EMBGAN_FIGURES_DIR": str(folder.resolve()),
+                "OMP_NUM_THREADS": str(threads),
+                "OMP_WAIT_POLICY": "passive",
+                **CPU_KINDS[kind],
+            },
+        )
+        print(f"{chapter.name}: seed {seed}, {kind}, {threads} threads", flush=True)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(run, tasks))
+    return folders
+
+
+def summarize(key: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return value, mean, sd, runs, and distance between platforms of each figure of a chapter."""
+
+    def read(case: str) -> dict[str, float]:
+        numbers: dict[str, float] = json.loads((folder / case / f"{key}.json").read_text())
+        return numbers
+
+    published = read("native-1-0")
+    n_seeds = len(list(folder.glob(f"native-1-*/{key}.json")))
+    by_seed = [read(f"native-1-{seed}") for seed in range(n_seeds)]
+    elsewhere = [read(f"{kind}-{threads}-0") for kind, threads in PLATFORMS]
+    summary = {}
+    for name, value in published.items():
+        seeds = np.array([numbers[name] for numbers in by_seed])
+        summary[name] = {
+            "value": round(value, 6),
+            "mean": round(float(seeds.mean()), 6),
+            "sd": round(float(seeds.std(ddof=1)), 6) if n_seeds > 1 else 0.0,
+            "runs": n_seeds,
+            "platform": round(max(abs(numbers[name] - value) for numbers in elsewhere), 6),
+            "seeds": f"0 to {n_seeds - 1}" if n_seeds > 1 else "none",
+            "environment": (
+                f"CPU, 1 and 2 threads, code for SSE4.2, AVX2, and "
+                f"{torch.backends.cpu.get_cpu_capability()}; "
+                f"Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}"
+            ),
+        }
+    return summary
+
+
+def write_register(summaries: dict[str, dict[str, Any]], chapters: list[str]) -> None:
+    """Put new values into the register, and derive every band anew, since all share one budget.
+
+    Args:
+        summaries: of the figures just measured, by full name.
+        chapters: which chapters were measured, such as ``["ch03"]``.
+
+    Raises:
+        SystemExit: a measured figure has no entry, an entry of these chapters was not measured, or
+            a band would leave out its own value. Nothing is written then.
+    """
+    entries = figures.read_entries()
+    names = {entry["name"] for entry in entries if entry["name"].split("/")[0] in chapters}
+    if names != set(summaries):
+        lines = [f"  no entry: {name} = {summaries[name]['value']}" for name in summaries]
+        lines = [line for line in lines if line.split()[2] not in names]
+        lines += [f"  not measured: {name}" for name in sorted(names - set(summaries))]
+        sys.exit(
+            "The register and the chapters differ:\n" + "\n".join(lines) + "\nGive each figure an "
+            'entry {"name": ..., "what": ..., "unit": ..., "decimals": ...} in '
+            f"embgan_edu/{figures.REGISTER.name}; what was measured is kept."
+        )
+    entries = [entry | summaries.get(entry["name"], {}) for entry in entries]
+    n_figures = sum("value" in entry for entry in entries)
+    entries = [derive(entry, n_figures) if "value" in entry else entry for entry in entries]
+    for entry in entries:
+        if "value" not in entry:
+            continue
+        low, high = entry["low"], entry["high"]
+        if not (
+            math.isfinite(entry["value"])
+            and low <= entry["value"] - entry["platform"]
+            and entry["value"] + entry["platform"] <= high
+        ):
+            sys.exit(
+                f"The band of {entry['name']}, {low} to {high}, leaves out its own value "
+                f"{entry['value']} on some machine (± {entry['platform']}); the published seed is "
+                "not typical. Raise --runs, or find out why. Nothing was written."
+            )
+    order = ("name", "what", "unit", "decimals", "value", "low", "high")
+    entries = [{key: entry[key] for key in order if key in entry} | entry for entry in entries]
+    figures.REGISTER.write_text(
+        json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+
+
+def has_seed(chapter: Chapter) -> bool:
+    """Tell whether a chapter has a training seed, in its cell tagged ``parameters``."""
+    cells = json.loads(chapter.path.read_text(encoding="utf-8"))["cells"]
+    return any(
+        "TRAINING_SEED" in "".join(cell["source"])
+        for cell in cells
+        if "parameters" in cell["metadata"].get("tags", [])
+    )
+
+
+def source_key(chapter: Chapter) -> str:
+    """Return a key that changes when the code of a chapter, or of what it imports, changes.
+
+    Comments and docstrings do not count, nor do the modules that only run or judge chapters.
+    """
+    cells = json.loads(chapter.path.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    for path in sorted(figures.REGISTER.parent.glob("*.py")):
+        if path.stem not in {"chapters", "cli", "doctor", "figures"}:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in ast.walk(tree):
+                body = getattr(node, "body", None)
+                if isinstance(body, list) and body and _is_docstring(body[0]):
+                    body[0] = ast.Pass()
+            code += [path.stem, ast.dump(tree)]
+    return content_key(*code)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--chapter", action="append", default=[], metavar="N", help="only this one")
+    parser.add_argument("--runs", type=int, default=20, help="training seeds (default 20)")
+    parser.add_argument("--jobs", type=int, default=2, help="chapters at a time (default 2)")
+    parser.add_argument(
+        "--write-prose", action="store_true", help="also bring the numbers in the prose up to date"
+    )
+    arguments = parser.parse_args()
+    try:
+        root = checkout()
+        chapters = find_chapters(root, arguments.chapter)
+        folders = measure(root, chapters, arguments.runs, arguments.jobs)
+        summaries: dict[str, dict[str, Any]] = {}
+        for key, folder in folders.items():
+            if (folder / "native-1-0" / f"{key}.json").is_file():
+                summaries |= summarize(key, folder)
+        write_register(summaries, list(folders))
+        print(figures.table(figures.load_register().values()))
+        if arguments.write_prose:
+            changed = rewrite_book(root / "book", figures.load_register())
+            print(f"Prose brought up to date: {', '.join(changed) or 'nothing to change'}.")
+    except EmbganError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

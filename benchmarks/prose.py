@@ -1,0 +1,96 @@
+"""Numbers in the book's prose: each carries the name of its figure, in a comment nobody sees.
+
+``62.2<!-- ch03/accuracy-movie-100 -->`` is a number of ours, and ``1.6<!-- given -->`` one that we
+were given, such as a result of a paper.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import nbformat
+
+from embgan_edu.figures import Figure
+
+NUMBER = r"(?P<number>[-+−]?\d[\d,]*(?:\.\d+)?)"
+MARKED = re.compile(NUMBER + r"(?P<bold>\*{0,2})<!-- *(?P<name>\S+) *-->")
+DECIMAL = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*\.\d+(?![\w.]*\w)")
+# What is not prose: code, mathematics, addresses, roles such as {cite}`…`, other comments.
+NOT_PROSE = [
+    r"(?ms)^(`{3,}|~{3,})(?!\{(?!math|code))[^\n]*\n.*?^\1`*\s*$",
+    r"(?s)\$\$.*?\$\$",
+    r"(?<!\\)\$[^$\n]+\$",
+    r"(?:\{[\w:.-]+\})?(`+)[^`]+\1",
+    r"\]\([^)\s]+\)",
+    r"<?https?://\S+",
+    r"<!--.*?-->",
+]
+
+
+def stated(text: str) -> list[tuple[str, str]]:
+    """Return the marked numbers of a text: what stands there, and the name behind it.
+
+    >>> stated("It scored **−0.6**<!-- ch05/gain-movie --> points.")
+    [('−0.6', 'ch05/gain-movie')]
+    """
+    return [(match["number"], match["name"]) for match in MARKED.finditer(text)]
+
+
+def unmarked(text: str) -> list[str]:
+    """Return the decimal numbers of a text that nothing vouches for.
+
+    >>> unmarked("From 62.2 to 64.8<!-- ch03/accuracy --> with `lr=0.1`.")
+    ['62.2']
+    """
+    text = MARKED.sub("", text)
+    for pattern in NOT_PROSE:
+        text = re.sub(pattern, " ", text)
+    return DECIMAL.findall(text)
+
+
+def agrees(number: str, figure: Figure) -> bool:
+    """Tell whether a number in the prose is the published value, at the figure's decimals."""
+    return _plain(number) == _plain(figure.text(figure.value))
+
+
+def rewrite(text: str, figures: Mapping[str, Figure]) -> str:
+    """Return the text with every marked number replaced by the published one."""
+
+    def put(match: re.Match[str]) -> str:
+        figure = figures.get(match["name"])
+        if figure is None or agrees(match["number"], figure):
+            return match[0]
+        value = figure.text(figure.value)
+        sign = "+" if match["number"].startswith("+") and figure.value > 0 else ""
+        return match[0].replace(match["number"], sign + value.replace("-", "−"), 1)
+
+    return MARKED.sub(put, text)
+
+
+def rewrite_book(book: Path, figures: Mapping[str, Figure]) -> list[str]:
+    """Bring the prose of all pages and chapters up to the register; return what changed.
+
+    Notebooks are changed as text, so that nothing else in them moves.
+    """
+    changed = []
+    for path in [*sorted(book.glob("*.md")), *sorted(book.glob("*.ipynb"))]:
+        before = path.read_text(encoding="utf-8")
+        after = rewrite(before, figures)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+            changed.append(path.name)
+    return changed
+
+
+def texts(notebook: nbformat.NotebookNode) -> Iterator[str]:
+    """Yield what a reader of a notebook sees as prose: Markdown cells and captions of pictures."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            yield cell.source
+        caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption")
+        if caption:
+            yield caption
+
+
+def _plain(number: str) -> str:
+    return number.replace("−", "-").replace(",", "").lstrip("+")

@@ -1,0 +1,388 @@
+r"""A conditional GAN on sentence embeddings, for many draws at once.
+
+The generator :math:`G(z, y)` turns noise and a label into an embedding. The discriminator
+:math:`D(x, y)` returns one logit: is the pair real or generated? They play
+
+.. math:: \min_G \max_D \; \mathbb{E}_{x,y} \log \sigma(D(x, y))
+          + \mathbb{E}_{z,y} \log\bigl(1 - \sigma(D(G(z, y), y))\bigr)
+
+(Goodfellow et al., 2014, eq. 1; with labels: Mirza & Osindero, 2014, eq. 2). The generator
+minimizes the non-saturating form :math:`-\log \sigma(D(G(z, y), y))` instead (Goodfellow et al.,
+2014, section 3), because the other form has almost no gradient while D wins.
+
+Read the file from top to bottom: the settings, the two networks, one training step, and the
+class that repeats the step and samples.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from embgan_edu.cache import atomic_path
+from embgan_edu.errors import ConfigError, DataError, DivergenceError
+from embgan_edu.progress import track
+from embgan_edu.stacked import (
+    DrawStreams,
+    StackedBatchNorm,
+    StackedLinear,
+    check_training_arrays,
+    elementwise,
+    pick_device,
+)
+
+
+@dataclass(frozen=True)
+class GANConfig:
+    """All settings of the GAN. They are ours: the paper's are not public.
+
+    Raises:
+        ConfigError: A value that cannot work, named with what is expected.
+
+    Example:
+        >>> GANConfig(steps=500).steps
+        500
+    """
+
+    latent_dim: int = 32  # length of the noise vector z
+    hidden: int = 128  # width of both networks' two hidden layers
+    batch_norm: bool = False  # batch normalization in the generator
+    steps: int = 2000  # training steps, one update of each network per step
+    batch_size: int = 64  # real rows per step
+    generator_rate: float = 2e-4  # Adam's learning rate for G
+    discriminator_rate: float = 4e-4  # and for D
+    beta1: float = 0.5  # Adam's momentum; 0.5 is customary for GANs (Radford et al., 2015)
+    beta2: float = 0.999  # Adam's decay of squared gradients
+
+    def __post_init__(self) -> None:
+        for name in ("latent_dim", "hidden", "steps", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{name}={value!r}; expected a whole number of 1 or more.")
+        if self.batch_norm and self.batch_size < 2:
+            raise ConfigError("batch_norm=True needs batch_size of 2 or more, got 1.")
+        for name in ("generator_rate", "discriminator_rate"):
+            if not 0 < getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)!r}; expected between 0 and 1.")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)!r}; expected from 0 to below 1.")
+
+
+class Generator(nn.Module):
+    """G(z, y): noise and a one-hot label to an embedding.
+
+    Example:
+        >>> streams = DrawStreams(0, n_draws=2)
+        >>> generator = Generator(50, 2, GANConfig(), streams)
+        >>> onehot = F.one_hot(torch.tensor([[0, 1, 1]] * 2)).float()
+        >>> tuple(generator(streams.normal(3, 32), onehot).shape)
+        (2, 3, 50)
+    """
+
+    def __init__(self, dim: int, n_classes: int, config: GANConfig, streams: DrawStreams) -> None:
+        super().__init__()
+        n_draws = len(streams.generators)
+
+        def block(in_dim: int) -> nn.Sequential:
+            layers: list[nn.Module] = [StackedLinear(in_dim, config.hidden, streams)]
+            if config.batch_norm:
+                layers.append(StackedBatchNorm(config.hidden, n_draws))
+            return nn.Sequential(*layers, nn.ReLU())
+
+        self.layers = nn.Sequential(
+            block(config.latent_dim + n_classes),
+            block(config.hidden),
+            StackedLinear(config.hidden, dim, streams),
+        )
+
+    def forward(
+        self, z: Float[Tensor, "draw batch latent"], onehot: Float[Tensor, "draw batch label"]
+    ) -> Float[Tensor, "draw batch dim"]:
+        return self.layers(torch.cat([z, onehot], dim=2))
+
+
+class Discriminator(nn.Module):
+    """D(x, y): an embedding and its one-hot label to one logit, positive for "real".
+
+    Example:
+        >>> discriminator = Discriminator(50, 2, GANConfig(), DrawStreams(0, n_draws=2))
+        >>> tuple(discriminator(torch.zeros(2, 3, 50), torch.zeros(2, 3, 2)).shape)
+        (2, 3)
+    """
+
+    def __init__(self, dim: int, n_classes: int, config: GANConfig, streams: DrawStreams) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            StackedLinear(dim + n_classes, config.hidden, streams),
+            nn.LeakyReLU(0.2),
+            StackedLinear(config.hidden, config.hidden, streams),
+            nn.LeakyReLU(0.2),
+            StackedLinear(config.hidden, 1, streams),
+        )
+
+    def forward(
+        self, x: Float[Tensor, "draw batch dim"], onehot: Float[Tensor, "draw batch label"]
+    ) -> Float[Tensor, "draw batch"]:
+        return self.layers(torch.cat([x, onehot], dim=2)).squeeze(2)
+
+
+def binary_cross_entropy(
+    logits: Float[Tensor, "draw batch"], target: float
+) -> Float[Tensor, " draw"]:
+    r"""Mean of :math:`-t \log\sigma(l) - (1 - t)\log(1 - \sigma(l))` for every draw, in nats.
+
+    Example:
+        >>> binary_cross_entropy(torch.zeros(1, 4), target=1.0)
+        tensor([0.6931])
+    """
+
+    def loss(x: Tensor) -> Tensor:
+        targets = torch.full_like(x, target)
+        return F.binary_cross_entropy_with_logits(x, targets, reduction="none")
+
+    return elementwise(loss, logits).mean(dim=1)
+
+
+def training_step(
+    generator: Generator,
+    discriminator: Discriminator,
+    generator_optimizer: torch.optim.Optimizer,
+    discriminator_optimizer: torch.optim.Optimizer,
+    real: Float[Tensor, "draw batch dim"],
+    onehot: Float[Tensor, "draw batch label"],
+    streams: DrawStreams,
+    latent_dim: int,
+) -> dict[str, Float[Tensor, " draw"]]:
+    """Update the discriminator once, then the generator once, for every draw.
+
+    The generated rows carry the labels of the real batch. Losses are summed over draws, so each
+    draw's gradient is its own.
+
+    Returns:
+        For every draw: both losses (nats) and the mean probability of "real" that the
+        discriminator gave to the real and to the generated rows.
+    """
+    batch = real.shape[1]
+
+    # Discriminator: real rows towards 1, generated rows towards 0. The generated rows are
+    # computed without a graph, so that this step cannot move the generator.
+    with torch.no_grad():
+        fake = generator(streams.normal(batch, latent_dim), onehot)
+    real_logits = discriminator(real, onehot)
+    fake_logits = discriminator(fake, onehot)
+    discriminator_loss = binary_cross_entropy(real_logits, 1.0) + binary_cross_entropy(
+        fake_logits, 0.0
+    )
+    discriminator_optimizer.zero_grad()
+    discriminator_loss.sum().backward()
+    discriminator_optimizer.step()
+
+    # Generator: new noise, and the discriminator should say "real". Gradients flow through the
+    # discriminator; the ones left in its weights are cleared before its next update.
+    fake = generator(streams.normal(batch, latent_dim), onehot)
+    generator_loss = binary_cross_entropy(discriminator(fake, onehot), 1.0)
+    generator_optimizer.zero_grad()
+    generator_loss.sum().backward()
+    generator_optimizer.step()
+
+    return {
+        "discriminator_loss": discriminator_loss.detach(),
+        "generator_loss": generator_loss.detach(),
+        "real_probability": elementwise(torch.sigmoid, real_logits.detach()).mean(dim=1),
+        "fake_probability": elementwise(torch.sigmoid, fake_logits.detach()).mean(dim=1),
+    }
+
+
+class GAN:
+    """Train one GAN per draw and sample labeled embeddings from each.
+
+    Args:
+        config: The settings.
+        random_state: Seed of the initial weights, the minibatches and the noise.
+
+    Attributes:
+        history: For each quantity of :func:`training_step` an array ``(steps, draw)``.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(2, 20, 5)).astype("float32")
+        >>> y = rng.integers(0, 2, size=(2, 20))
+        >>> gan = GAN(GANConfig(steps=10, batch_size=8)).fit(X, y)
+        >>> X_new, y_new = gan.sample(100, random_state=1)
+        >>> X_new.shape, y_new.shape
+        ((2, 100, 5), (2, 100))
+    """
+
+    def __init__(self, config: GANConfig | None = None, random_state: int = 0) -> None:
+        self.config = config or GANConfig()
+        self.random_state = random_state
+        self.history: dict[str, Float[np.ndarray, "steps draw"]] = {}
+
+    def fit(
+        self,
+        X: Float[np.ndarray, "draw n dim"],
+        y: Int[np.ndarray, "draw n"],
+        progress: bool = False,
+    ) -> "GAN":
+        """Train on the rows of ``X`` with labels ``y``; show a progress line if asked.
+
+        Raises:
+            DataError: Wrong shapes, non-finite values, a missing label.
+            ConfigError: ``batch_size`` is larger than the data.
+            DivergenceError: A loss stopped being finite; names the step and the draw.
+        """
+        X, y = check_training_arrays(X, y)
+        config, (n_draws, n, dim) = self.config, X.shape
+        if config.batch_size > n:
+            raise ConfigError(
+                f"batch_size={config.batch_size} is larger than the {n} rows of a draw; "
+                f"set batch_size to {n} or less."
+            )
+        onehots = np.eye(y.max() + 1, dtype=np.float32)[y]
+        device = pick_device()
+        streams = DrawStreams(self.random_state, n_draws, device)
+        self._build(dim, onehots.mean(axis=1), streams)
+        # foreach, not fused: the fused kernel rounds the last few weights of a tensor differently,
+        # and where the last ones lie depends on the number of draws.
+        generator_optimizer, discriminator_optimizer = (
+            torch.optim.Adam(
+                network.parameters(), lr=rate, betas=(config.beta1, config.beta2), foreach=True
+            )
+            for network, rate in (
+                (self.generator_, config.generator_rate),
+                (self.discriminator_, config.discriminator_rate),
+            )
+        )
+        rows, labels = torch.as_tensor(X, device=device), torch.as_tensor(onehots, device=device)
+        each_draw = torch.arange(n_draws, device=device)[:, None]
+        records = []
+        for step in track(config.steps, "training", progress):
+            chosen = streams.minibatch(n, config.batch_size)
+            record = training_step(
+                self.generator_,
+                self.discriminator_,
+                generator_optimizer,
+                discriminator_optimizer,
+                rows[each_draw, chosen],
+                labels[each_draw, chosen],
+                streams,
+                config.latent_dim,
+            )
+            finite = torch.isfinite(record["discriminator_loss"] + record["generator_loss"])
+            if not finite.all():
+                draw = int((~finite).nonzero()[0])
+                raise DivergenceError(
+                    f"Training diverged at step {step} in draw {draw}: a loss is not finite. "
+                    "Lower generator_rate and discriminator_rate, and check that the rows are "
+                    "standardized."
+                )
+            records.append(record)
+        self.history = {
+            name: torch.stack([record[name] for record in records]).cpu().numpy()
+            for name in records[0]
+        }
+        return self
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, label: int | None = None, random_state: int = 0
+    ) -> tuple[Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"]]:
+        """Generate ``n`` labeled embeddings per draw.
+
+        The sample of a draw depends on its own weights and on ``random_state``, not on the other
+        draws. Batch normalization uses its running averages.
+
+        Args:
+            n: Rows per draw.
+            label: The label of all rows; ``None`` draws labels with the training frequencies.
+            random_state: Seed of noise and labels.
+
+        Raises:
+            ConfigError: Not trained yet, fewer than one row asked, or an unknown label.
+        """
+        if not hasattr(self, "generator_"):
+            raise ConfigError("This GAN is not trained yet; call fit(X, y) first.")
+        if n < 1:
+            raise ConfigError(f"n={n}; ask for at least one row.")
+        n_draws, n_classes = self.frequencies_.shape
+        if label is not None and label not in range(n_classes):
+            known = ", ".join(map(str, range(n_classes)))
+            raise ConfigError(f"label={label!r} was never seen in training; possible: {known}.")
+        device = self.frequencies_.device
+        streams = DrawStreams(random_state, n_draws, device)
+        if label is None:
+            y = streams.labels(self.frequencies_, n)
+        else:
+            y = torch.full((n_draws, n), label, device=device)
+        self.generator_.eval()
+        X = self.generator_(
+            streams.normal(n, self.config.latent_dim), F.one_hot(y, n_classes).float()
+        )
+        return X.cpu().numpy(), y.cpu().numpy()
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write settings and weights to a safetensors file; no code is stored in it.
+
+        Raises:
+            ConfigError: Not trained yet.
+        """
+        if not hasattr(self, "generator_"):
+            raise ConfigError("This GAN is not trained yet; call fit(X, y) before save().")
+        tensors = {"frequencies": self.frequencies_}
+        for name in ("generator", "discriminator"):
+            for key, tensor in getattr(self, name + "_").state_dict().items():
+                tensors[f"{name}.{key}"] = tensor
+        metadata = {"config": json.dumps(asdict(self.config)), "seed": str(self.random_state)}
+        with atomic_path(path) as temporary:
+            save_file({k: t.cpu().contiguous() for k, t in tensors.items()}, temporary, metadata)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> "GAN":
+        """Read a GAN that :meth:`save` wrote.
+
+        Raises:
+            DataError: The file is missing, damaged, or does not hold such a GAN.
+        """
+        if not Path(path).is_file():
+            raise DataError(f"There is no file {path}. Train a GAN and call save({str(path)!r}).")
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            gan = cls(GANConfig(**json.loads(metadata["config"])), int(metadata["seed"]))
+            device = pick_device()
+            frequencies = tensors.pop("frequencies")
+            dim = tensors["discriminator.layers.0.weight"].shape[1] - frequencies.shape[1]
+            gan._build(dim, frequencies.numpy(), DrawStreams(0, len(frequencies), device))
+            for name in ("generator", "discriminator"):
+                prefix = name + "."
+                state = {
+                    key.removeprefix(prefix): tensor
+                    for key, tensor in tensors.items()
+                    if key.startswith(prefix)
+                }
+                getattr(gan, name + "_").load_state_dict(state)
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise DataError(
+                f"{path} does not hold a GAN of this package ({error}). Train it again."
+            ) from error
+        return gan
+
+    def _build(
+        self, dim: int, frequencies: Float[np.ndarray, "draw label"], streams: DrawStreams
+    ) -> None:
+        n_classes = frequencies.shape[1]
+        device = streams.device
+        self.frequencies_ = torch.as_tensor(frequencies, device=device)
+        self.generator_ = Generator(dim, n_classes, self.config, streams).to(device)
+        self.discriminator_ = Discriminator(dim, n_classes, self.config, streams).to(device)

@@ -1,0 +1,241 @@
+"""The GAN: one step against closed forms and plain torch, then its promises."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embgan_edu.errors import ConfigError, DataError, DivergenceError
+from embgan_edu.gan import (
+    GAN,
+    Discriminator,
+    GANConfig,
+    Generator,
+    binary_cross_entropy,
+    training_step,
+)
+from embgan_edu.stacked import DrawStreams
+
+SMALL = GANConfig(latent_dim=4, hidden=16, steps=25, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, size=(3, 40))
+    return rng.normal(size=(3, 40, 5)).astype("float32") + 3 * y[..., None].astype("float32"), y
+
+
+def one_step(config=SMALL, n_draws=2, **settings):
+    """Networks, plain gradient descent with rate 1 and one batch, ready for `training_step`."""
+    streams = DrawStreams(0, n_draws)
+    generator = Generator(5, 2, config, streams)
+    discriminator = Discriminator(5, 2, config, streams)
+    real = streams.normal(8, 5)
+    onehot = F.one_hot(torch.arange(8) % 2, 2).float().expand(n_draws, 8, 2)
+    optimizers = [torch.optim.SGD(net.parameters(), lr=1.0) for net in (generator, discriminator)]
+    return generator, discriminator, *optimizers, real, onehot, streams, config.latent_dim
+
+
+@given(st.floats(-30, 30), st.floats(0, 1))
+def test_binary_cross_entropy_closed_form(logit, target):
+    # -t log s(l) - (1 - t) log(1 - s(l)), with log s(l) = -log(1 + exp(-l))
+    expected = target * np.logaddexp(0, -logit) + (1 - target) * np.logaddexp(0, logit)
+    logits = torch.full((1, 3), logit, dtype=torch.float64)
+    assert binary_cross_entropy(logits, target).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_an_undecided_discriminator_costs_two_log_two():
+    arguments = one_step()
+    for parameter in arguments[1].parameters():
+        torch.nn.init.zeros_(parameter)
+    record = training_step(*arguments)
+    np.testing.assert_allclose(record["discriminator_loss"], 2 * np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(record["real_probability"], 0.5, rtol=1e-6)
+
+
+def test_one_step_is_what_autograd_says():
+    """An independent step, draw by draw, with torch's own layers' formulas."""
+    arguments = one_step()
+    generator, discriminator, *_, real, onehot, streams, latent_dim = arguments
+    g, d = copy.deepcopy(generator), copy.deepcopy(discriminator)
+    states = [s.get_state() for s in streams.generators]
+    training_step(*arguments)
+    for stream, state in zip(streams.generators, states, strict=True):
+        stream.set_state(state)
+    z1, z2 = streams.normal(8, latent_dim), streams.normal(8, latent_dim)
+
+    loss = (
+        F.softplus(-d(real, onehot)).mean(1) + F.softplus(d(g(z1, onehot).detach(), onehot)).mean(1)
+    )
+    for p, gradient in zip(
+        d.parameters(), torch.autograd.grad(loss.sum(), list(d.parameters())), strict=True
+    ):
+        p.data -= gradient
+    loss = F.softplus(-d(g(z2, onehot), onehot)).mean(1)
+    for p, gradient in zip(
+        g.parameters(), torch.autograd.grad(loss.sum(), list(g.parameters())), strict=True
+    ):
+        p.data -= gradient
+
+    for expected, got in zip(
+        [*d.parameters(), *g.parameters()],
+        [*discriminator.parameters(), *generator.parameters()],
+        strict=True,
+    ):
+        torch.testing.assert_close(got, expected)
+
+
+def test_the_discriminators_half_leaves_the_generator_alone():
+    """The missing ``detach``: with the generator's rate at zero, nothing may move it."""
+    generator, discriminator, g_opt, d_opt, *rest = one_step()
+    before_g = copy.deepcopy(generator.state_dict())
+    before_d = copy.deepcopy(discriminator.state_dict())
+    for group in g_opt.param_groups:
+        group["lr"] = 0.0
+    training_step(generator, discriminator, g_opt, d_opt, *rest)
+    assert all(torch.equal(v, before_g[k]) for k, v in generator.state_dict().items())
+    assert any(not torch.equal(v, before_d[k]) for k, v in discriminator.state_dict().items())
+
+
+def test_both_networks_read_the_label():
+    generator, discriminator, _, _, real, onehot, streams, latent_dim = one_step()
+    z = streams.normal(8, latent_dim)
+    assert not torch.allclose(generator(z, onehot), generator(z, onehot.flip(2)))
+    assert not torch.allclose(discriminator(real, onehot), discriminator(real, onehot.flip(2)))
+
+
+def test_labels_of_the_samples_mean_something(data):
+    X, y = data
+    gan = GAN(GANConfig(steps=1500, batch_size=32)).fit(X, y)
+    low, high = (gan.sample(500, label=c)[0].mean(axis=(1, 2)) for c in (0, 1))
+    # Real classes lie 3 apart in every coordinate.
+    assert (high - low > 1.5).all() and (high - low < 4.5).all()
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_same_seed_same_samples_bit_for_bit(data, batch_norm):
+    config = GANConfig(latent_dim=4, hidden=16, steps=25, batch_size=8, batch_norm=batch_norm)
+    a, b = (GAN(config, random_state=5).fit(*data).sample(30, random_state=2)[0] for _ in "ab")
+    np.testing.assert_array_equal(a, b)
+    other = GAN(config, random_state=6).fit(*data).sample(30, random_state=2)[0]
+    assert not np.array_equal(a, other)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("batch_size", [13, 64])
+def test_a_draw_does_not_change_when_more_draws_run_beside_it(batch_norm, batch_size):
+    config = GANConfig(steps=25, batch_size=batch_size, batch_norm=batch_norm)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(5, 100, 50)).astype("float32"), rng.integers(0, 2, size=(5, 100))
+    y[:, :2] = 0, 1
+    together = GAN(config).fit(X, y)
+    for n_draws in (1, 3):
+        fewer = GAN(config).fit(X[:n_draws], y[:n_draws])
+        np.testing.assert_array_equal(together.sample(20)[0][:n_draws], fewer.sample(20)[0])
+        for name in together.history:
+            np.testing.assert_array_equal(
+                together.history[name][:, :n_draws], fewer.history[name]
+            )
+
+
+def test_sampling_uses_running_averages_not_the_batch(data):
+    config = GANConfig(latent_dim=4, hidden=16, steps=25, batch_size=8, batch_norm=True)
+    gan = GAN(config).fit(*data)
+    state = copy.deepcopy(gan.generator_.state_dict())
+    first = gan.sample(1, label=0, random_state=0)[0]
+    assert np.isfinite(first).all()  # statistics of a batch of one row would give zero variance
+    gan.generator_.train()  # even if somebody left it in training mode
+    np.testing.assert_array_equal(gan.sample(1, label=0, random_state=0)[0], first)
+    for key, value in gan.generator_.state_dict().items():
+        assert torch.equal(value, state[key]), f"sample() changed {key}"
+
+
+def test_sample_labels_follow_the_training_frequencies():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2, 40, 3))
+    y = np.array([[0] * 30 + [1] * 10, [0] * 4 + [1] * 36])
+    gan = GAN(GANConfig(steps=1, batch_size=8)).fit(X, y)
+    shares = gan.sample(20_000)[1].mean(axis=1)
+    np.testing.assert_allclose(shares, [0.25, 0.9], atol=0.013)
+    assert (gan.sample(10, label=1)[1] == 1).all()
+
+
+def test_history_has_one_row_per_step_and_one_column_per_draw(data):
+    gan = GAN(SMALL).fit(*data)
+    assert {k: v.shape for k, v in gan.history.items()} == dict.fromkeys(
+        ("discriminator_loss", "generator_loss", "real_probability", "fake_probability"), (25, 3)
+    )
+    assert (gan.history["real_probability"] <= 1).all()
+
+
+def test_training_leaves_global_random_state_alone(data):
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    GAN(SMALL).fit(*data).sample(5)
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert np.array_equal(np.random.get_state()[1], numpy_before)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_saved_weights_sample_the_same(data, tmp_path, batch_norm):
+    config = GANConfig(latent_dim=4, hidden=16, steps=5, batch_size=8, batch_norm=batch_norm)
+    gan = GAN(config, random_state=3).fit(*data)
+    again = GAN.load(gan.save(tmp_path / "gan.safetensors"))
+    assert again.config == gan.config and again.random_state == 3
+    for a, b in zip(gan.sample(10, random_state=4), again.sample(10, random_state=4), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_damaged_or_foreign_file_is_refused(data, tmp_path):
+    path = GAN(SMALL).fit(*data).save(tmp_path / "gan.safetensors")
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(DataError, match="does not hold a GAN"):
+        GAN.load(path)
+    from safetensors.numpy import save_file
+
+    save_file({"x": np.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(DataError, match="does not hold a GAN"):
+        GAN.load(tmp_path / "other.safetensors")
+    with pytest.raises(DataError, match=r"no file .*missing"):
+        GAN.load(tmp_path / "missing.safetensors")
+
+
+def test_divergence_stops_with_step_draw_and_hint(data):
+    X, y = data
+    X = X.copy()
+    X[1] = 3e38  # draw 1 overflows, the others are fine
+    with pytest.raises(DivergenceError, match=r"step \d+ in draw 1: .*Lower generator_rate"):
+        GAN(SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": 0}, "steps=0"),
+        ({"batch_size": 2.5}, "batch_size=2.5"),
+        ({"generator_rate": -1.0}, "generator_rate=-1.0"),
+        ({"beta1": 1.0}, "beta1=1.0"),
+        ({"batch_norm": True, "batch_size": 1}, "batch_norm=True"),
+    ],
+)
+def test_impossible_settings_are_refused_by_name(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        GANConfig(**settings)
+
+
+def test_bad_requests_are_refused_by_name(data):
+    with pytest.raises(ConfigError, match="call fit"):
+        GAN().sample(3)
+    with pytest.raises(ConfigError, match=r"call fit.*save"):
+        GAN().save("nowhere.safetensors")
+    with pytest.raises(ConfigError, match="batch_size=64 is larger than the 40 rows"):
+        GAN().fit(*data)
+    gan = GAN(SMALL).fit(*data)
+    with pytest.raises(ConfigError, match=r"label=7.*possible: 0, 1"):
+        gan.sample(3, label=7)
+    with pytest.raises(ConfigError, match="n=0"):
+        gan.sample(0)
