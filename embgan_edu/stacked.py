@@ -67,9 +67,7 @@ class DrawStreams:
         True
     """
 
-    def __init__(
-        self, random_state: int, n_draws: int, device: torch.device | str = "cpu"
-    ) -> None:
+    def __init__(self, random_state: int, n_draws: int, device: torch.device | str = "cpu") -> None:
         if random_state < 0:
             raise ConfigError(f"random_state is {random_state}; give an integer of 0 or more.")
         self.device = torch.device(device)
@@ -90,9 +88,7 @@ class DrawStreams:
         """Row numbers of a random minibatch, without repetition, for every draw."""
         return self._stack(torch.randperm(n, generator=g)[:size] for g in self.generators)
 
-    def labels(
-        self, frequencies: Float[Tensor, "draw label"], n: int
-    ) -> Int[Tensor, "draw n"]:
+    def labels(self, frequencies: Float[Tensor, "draw label"], n: int) -> Int[Tensor, "draw n"]:
         """Random labels with the given frequencies, one row of frequencies per draw."""
         pairs = zip(frequencies.cpu(), self.generators, strict=True)
         return self._stack(
@@ -141,9 +137,7 @@ class StackedLinear(nn.Module):
         self.weight = nn.Parameter((2 * streams.uniform(in_dim, out_dim) - 1) * bound)
         self.bias = nn.Parameter((2 * streams.uniform(1, out_dim) - 1) * bound)
 
-    def forward(
-        self, x: Float[Tensor, "draw batch in_dim"]
-    ) -> Float[Tensor, "draw batch out_dim"]:
+    def forward(self, x: Float[Tensor, "draw batch in_dim"]) -> Float[Tensor, "draw batch out_dim"]:
         if self.bias.shape[2] == 1:
             # For one column and one draw baddbmm takes another routine, which rounds
             # differently; a sum gives a draw the same bits whatever runs beside it.

@@ -69,9 +69,9 @@ def test_one_step_is_what_autograd_says():
         stream.set_state(state)
     z1, z2 = streams.normal(8, latent_dim), streams.normal(8, latent_dim)
 
-    loss = (
-        F.softplus(-d(real, onehot)).mean(1) + F.softplus(d(g(z1, onehot).detach(), onehot)).mean(1)
-    )
+    loss = F.softplus(-d(real, onehot)).mean(1) + F.softplus(
+        d(g(z1, onehot).detach(), onehot)
+    ).mean(1)
     for p, gradient in zip(
         d.parameters(), torch.autograd.grad(loss.sum(), list(d.parameters())), strict=True
     ):
@@ -138,9 +138,7 @@ def test_a_draw_does_not_change_when_more_draws_run_beside_it(batch_norm, batch_
         fewer = GAN(config).fit(X[:n_draws], y[:n_draws])
         np.testing.assert_array_equal(together.sample(20)[0][:n_draws], fewer.sample(20)[0])
         for name in together.history:
-            np.testing.assert_array_equal(
-                together.history[name][:, :n_draws], fewer.history[name]
-            )
+            np.testing.assert_array_equal(together.history[name][:, :n_draws], fewer.history[name])
 
 
 def test_sampling_uses_running_averages_not_the_batch(data):

@@ -16,16 +16,12 @@ from embgan_edu.stacked import (
 )
 
 
-@given(
-    n_draws=st.integers(1, 4), batch=st.integers(1, 5), dims=st.tuples(*[st.integers(1, 6)] * 2)
-)
+@given(n_draws=st.integers(1, 4), batch=st.integers(1, 5), dims=st.tuples(*[st.integers(1, 6)] * 2))
 def test_linear_agrees_with_torch(n_draws, batch, dims):
     layer = StackedLinear(*dims, DrawStreams(0, n_draws))
     x = torch.randn(n_draws, batch, dims[0])
     for draw in range(n_draws):
-        expected = torch.nn.functional.linear(
-            x[draw], layer.weight[draw].T, layer.bias[draw, 0]
-        )
+        expected = torch.nn.functional.linear(x[draw], layer.weight[draw].T, layer.bias[draw, 0])
         torch.testing.assert_close(layer(x)[draw], expected)
 
 

@@ -1,0 +1,226 @@
+"""The protocol of every comparison: scarce training sets, drawn many times, compared in pairs.
+
+One *draw* is one scarce training set and one test set from the same corpus. Draws differ a lot, so
+all methods see the same draws, and what is reported is the mean difference *within* draws.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import stats
+
+from embgan_edu.embedding import EmbeddedCorpus
+from embgan_edu.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, eq=False)
+class ScarceSplits:
+    """Training and test sets of several draws, standardized and stacked.
+
+    Attributes:
+        X_train: training rows; shape (draw, n, dim), float32.
+        y_train: their labels; shape (draw, n), int64.
+        X_test: test rows; shape (draw, m, dim), float32.
+        y_test: their labels; shape (draw, m), int64.
+        train_index: rows of the corpus that ``X_train`` holds; shape (draw, n).
+        test_index: rows of the corpus that ``X_test`` holds; shape (draw, m).
+        mean: mean of each draw's training rows before standardization; shape (draw, dim).
+        scale: their standard deviation, or 1 where a feature is constant; shape (draw, dim).
+        label_names: names of the labels 0, 1, ...
+    """
+
+    X_train: Float[np.ndarray, "draw n dim"]
+    y_train: Int[np.ndarray, "draw n"]
+    X_test: Float[np.ndarray, "draw m dim"]
+    y_test: Int[np.ndarray, "draw m"]
+    train_index: Int[np.ndarray, "draw n"]
+    test_index: Int[np.ndarray, "draw m"]
+    mean: Float[np.ndarray, "draw dim"]
+    scale: Float[np.ndarray, "draw dim"]
+    label_names: tuple[str, ...]
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return len(self.X_train)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of labels."""
+        return len(self.label_names)
+
+    def select(self, draws: slice | Sequence[int]) -> "ScarceSplits":
+        """Return some of the draws, such as ``splits.select(slice(4))`` for the first four."""
+        chosen = draws if isinstance(draws, slice) else list(draws)
+        stacked = [field.name for field in fields(self) if field.name != "label_names"]
+        return replace(self, **{name: getattr(self, name)[chosen] for name in stacked})
+
+    def standardize(
+        self, corpus: EmbeddedCorpus
+    ) -> tuple[Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"]]:
+        """Return another corpus as each draw sees it: in units of that draw's training rows.
+
+        Raises:
+            DataError: The corpus has other dimensions or other labels than these splits.
+        """
+        dim = self.mean.shape[1]
+        if corpus.X.shape[1] != dim or corpus.label_names != self.label_names:
+            raise DataError(
+                f"The corpus {corpus.name!r} has {corpus.X.shape[1]} dimensions and the labels "
+                f"{corpus.label_names}; these splits have {dim} and {self.label_names}. "
+                "Embed both with the same word vectors, and give both the same labels."
+            )
+        X = _standardized(corpus.X[None], self.mean, self.scale)
+        return X, np.tile(corpus.y, (self.n_draws, 1))
+
+
+def draw_splits(
+    corpus: EmbeddedCorpus,
+    n_train: int = 100,
+    n_test: int = 1800,
+    draws: int = 16,
+    random_state: int = 2019,
+) -> ScarceSplits:
+    """Draw scarce training sets and test sets from a corpus, without repetition within a draw.
+
+    Draw k depends on ``random_state`` and k alone. With more ``draws`` the first ones stay what
+    they were. With a larger ``n_train`` a draw keeps the training rows it had and adds some, and
+    its test set starts with the same rows, so that learning curves are paired as well.
+
+    Both sets are standardized with the mean and the standard deviation of the *training* rows of
+    the draw. A feature that is constant in them is only centered.
+
+    Args:
+        corpus: The target corpus.
+        n_train: Training rows per draw.
+        n_test: Test rows per draw, or all others where fewer are left.
+        draws: Number of draws.
+        random_state: Seed, 0 or more.
+
+    Raises:
+        ConfigError: A number that cannot work.
+        DataError: ``n_train`` leaves nothing to test on, or a draw lacks a label.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> corpus = EmbeddedCorpus("toy", rng.normal(size=(60, 5)), np.arange(60) % 2,
+        ...                         ("negative", "positive"), 0)
+        >>> splits = draw_splits(corpus, n_train=20, draws=3)
+        >>> splits.X_train.shape, splits.X_test.shape
+        ((3, 20, 5), (3, 40, 5))
+    """
+    for name, value in (("n_train", n_train), ("n_test", n_test), ("draws", draws)):
+        if value < 1:
+            raise ConfigError(f"{name}={value}; expected 1 or more.")
+    if random_state < 0:
+        raise ConfigError(f"random_state={random_state}; expected 0 or more.")
+    n = len(corpus)
+    if n_train >= n:
+        raise DataError(
+            f"n_train={n_train}, but the corpus {corpus.name!r} has {n} rows, and some must be "
+            f"left for testing. Set n_train to at most {n - 1}."
+        )
+    orders = np.stack(
+        [np.random.default_rng([random_state, k]).permutation(n) for k in range(draws)]
+    )
+    # Training rows from the front, test rows from the back: they cannot meet.
+    train_index = orders[:, :n_train]
+    test_index = orders[:, ::-1][:, : min(n_test, n - n_train)]
+
+    y_train = corpus.y[train_index]
+    for k, labels in enumerate(y_train):
+        missing = sorted(set(range(len(corpus.label_names))) - set(labels.tolist()))
+        if missing:
+            raise DataError(
+                f"The {n_train} training rows of draw {k} hold no example of "
+                f"{corpus.label_names[missing[0]]!r}, and every label is needed. "
+                "Use a larger n_train, or another random_state."
+            )
+
+    train = corpus.X[train_index].astype(np.float64)  # float32 sums would cost digits
+    mean = train.mean(axis=1)
+    # Rounding can give a constant feature a tiny deviation; its range is exactly 0.
+    scale = np.where(np.ptp(train, axis=1) == 0, 1.0, train.std(axis=1))
+    return ScarceSplits(
+        X_train=_standardized(train, mean, scale),
+        y_train=y_train,
+        X_test=_standardized(corpus.X[test_index], mean, scale),
+        y_test=corpus.y[test_index],
+        train_index=train_index,
+        test_index=test_index,
+        mean=mean,
+        scale=scale,
+        label_names=corpus.label_names,
+    )
+
+
+def _standardized(
+    X: Float[np.ndarray, "... n dim"],
+    mean: Float[np.ndarray, "draw dim"],
+    scale: Float[np.ndarray, "draw dim"],
+) -> Float[np.ndarray, "draw n dim"]:
+    return ((X - mean[:, None]) / scale[:, None]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """A mean difference over draws and its confidence interval, in the unit of what was compared.
+
+    Example:
+        >>> print(PairedDifference(mean=1.24, low=0.61, high=1.87, n=16))
+        +1.2 [0.6, 1.9]
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        # Adding zero turns the -0.0 of a small negative number into 0.0.
+        mean, low, high = (round(x, 1) + 0.0 for x in (self.mean, self.low, self.high))
+        return f"{mean:+.1f} [{low:.1f}, {high:.1f}]"
+
+
+def paired_difference(
+    a: Float[np.ndarray, " draw"], b: Float[np.ndarray, " draw"], confidence: float = 0.95
+) -> PairedDifference:
+    r"""Return the mean of ``a - b`` over draws, with Student's t interval.
+
+    The interval is :math:`\bar d \pm t_{(1 + c)/2,\, n - 1}\; s_d / \sqrt n`, where
+    :math:`d = a - b`, s is its standard deviation with n - 1 in the denominator, and c the
+    confidence. It is about the mean over draws of *this* corpus.
+
+    Args:
+        a: One number per draw.
+        b: One number per draw, for the same draws in the same order.
+        confidence: Share of such intervals that hold the true mean, between 0 and 1.
+
+    Raises:
+        ConfigError: ``confidence`` is not between 0 and 1.
+        DataError: Different draws, fewer than two, or a value that is not finite.
+
+    Example:
+        >>> print(paired_difference(np.array([64.0, 67.0, 63.0]), np.array([62.0, 66.0, 60.0])))
+        +2.0 [-0.5, 4.5]
+    """
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence={confidence}; expected between 0 and 1, such as 0.95.")
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if a.ndim != 1 or a.shape != b.shape or len(a) < 2:
+        raise DataError(
+            f"a has shape {a.shape} and b has shape {b.shape}; expected one number per draw in "
+            "each, for the same draws, and at least two draws."
+        )
+    difference = a - b
+    if not np.isfinite(difference).all():
+        draw = int(np.flatnonzero(~np.isfinite(difference))[0])
+        raise DataError(
+            f"Draw {draw} has the values {a[draw]} and {b[draw]}; expected finite numbers. "
+            "Find out why that draw failed; do not leave it out."
+        )
+    mean, n = difference.mean(), len(difference)
+    half = stats.t.ppf((1 + confidence) / 2, n - 1) * difference.std(ddof=1) / np.sqrt(n)
+    return PairedDifference(float(mean), float(mean - half), float(mean + half), n)
