@@ -8,9 +8,9 @@ BIN := .venv/bin
 # Files are read as UTF-8 whatever the locale.
 export PYTHONUTF8 := 1
 # Two notebooks run side by side, so each gets one thread, and waiting threads leave the cores alone.
-NBVAL := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -q \
-	--nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
-	--nbval-cell-timeout 900 -n 2 --dist loadfile
+PAIR := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -q -n 2
+NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
+	--nbval-cell-timeout 900 --dist loadfile
 
 # Of the 24 MB of MathJax only TeX input, HTML output, and the reading aids are used.
 MATHJAX_UNUSED := *-svg* mml-* tex-mml-* tex-chtml-full* node-main.js adaptors \
@@ -23,6 +23,7 @@ define build-site
 	mkdir -p _build/source
 	cp -R _config.yml _toc.yml book _build/source/
 	$(if $(1),cp $(1)/*.ipynb _build/source/book/)
+	$(BIN)/embgan-edu figures list --markdown > _build/source/book/figures-table.txt
 	$(BIN)/jupyter-book build _build/source --path-output . -W --keep-going -n --quiet
 	cd _build/html/_static/mathjax && rm -rf $(MATHJAX_UNUSED)
 endef
@@ -54,8 +55,8 @@ figures: .venv/ready ## recompute every published figure and compare
 test: lint ## everything: tests, notebooks, book
 	$(BIN)/pytest -q -m "not data and not notebook and not site"
 	$(BIN)/pytest -q -m data
-	$(NBVAL) book
-	$(BIN)/pytest -q -m notebook
+	$(PAIR) $(NBVAL) book
+	$(PAIR) -m notebook
 	$(MAKE) --no-print-directory site
 	$(BIN)/pytest -q -m site
 

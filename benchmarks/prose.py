@@ -15,15 +15,18 @@ from embgan_edu.figures import Figure
 NUMBER = r"(?P<number>[-+−]?\d[\d,]*(?:\.\d+)?)"
 MARKED = re.compile(NUMBER + r"(?P<bold>\*{0,2})<!-- *(?P<name>\S+) *-->")
 DECIMAL = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*\.\d+(?![\w.]*\w)")
-# What is not prose: code, mathematics, addresses, roles such as {cite}`…`, other comments.
+FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,})\s*(.*)")
+CODE_DIRECTIVE = re.compile(r"\{(math|code)")
+OPTION = re.compile(r"\s*:[\w-]+:")
+# What is not prose within a line, or across lines: mathematics, roles such as {cite}`…`, code,
+# addresses, comments.
 NOT_PROSE = [
-    r"(?ms)^(`{3,}|~{3,})(?!\{(?!math|code))[^\n]*\n.*?^\1`*\s*$",
     r"(?s)\$\$.*?\$\$",
     r"(?<!\\)\$[^$\n]+\$",
-    r"(?:\{[\w:.-]+\})?(`+)[^`]+\1",
+    r"(?:\{[\w:.-]+\})?(?<!`)(`{1,2})(?!`)[^`\n]+\1(?!`)",
     r"\]\([^)\s]+\)",
     r"<?https?://\S+",
-    r"<!--.*?-->",
+    r"(?s)<!--.*?-->",
 ]
 
 
@@ -42,7 +45,7 @@ def unmarked(text: str) -> list[str]:
     >>> unmarked("From 62.2 to 64.8<!-- ch03/accuracy --> with `lr=0.1`.")
     ['62.2']
     """
-    text = MARKED.sub("", text)
+    text = MARKED.sub("", _without_code_blocks(text))
     for pattern in NOT_PROSE:
         text = re.sub(pattern, " ", text)
     return DECIMAL.findall(text)
@@ -90,6 +93,27 @@ def texts(notebook: nbformat.NotebookNode) -> Iterator[str]:
         caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption")
         if caption:
             yield caption
+
+
+def _without_code_blocks(text: str) -> str:
+    """Drop fenced code and mathematics, and the options of directives; keep their prose."""
+    kept: list[str] = []
+    fences: list[tuple[str, bool]] = []  # the open ones: its sign, and whether code is inside
+    for line in text.splitlines():
+        in_code = bool(fences) and fences[-1][1]
+        match = FENCE.fullmatch(line)
+        if match:
+            sign, rest = match.groups()
+            if fences and not rest and sign.startswith(fences[-1][0]):
+                fences.pop()
+            elif not in_code:
+                code = not rest.startswith("{") or bool(CODE_DIRECTIVE.match(rest))
+                fences.append((sign, code))
+                if not code:
+                    kept.append(rest)  # the title of an admonition is prose as well
+        elif not in_code and not (fences and OPTION.match(line)):
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _plain(number: str) -> str:

@@ -67,7 +67,8 @@ def evaluate(
         A long table with the columns ``method``, ``metric``, ``draw`` and ``value``.
 
     Raises:
-        ConfigError: ``n_added`` below 1 or above ``n_synthetic``, a reserved name, or a sampler that is not fitted.
+        ConfigError: ``n_added`` below 1 or above ``n_synthetic``, a reserved name, or a sampler
+            that is not fitted.
         DataError: Rows of the wrong shape, not finite, or too few for the diversity.
 
     Example:

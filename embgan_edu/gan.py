@@ -187,12 +187,14 @@ def training_step(
     discriminator_optimizer.step()
 
     # Generator: new noise, and the discriminator should say "real". Gradients flow through the
-    # discriminator; the ones left in its weights are cleared before its next update.
+    # discriminator to the generator, but its own weights need none here.
+    discriminator.requires_grad_(False)
     fake = generator(streams.normal(batch, latent_dim), onehot)
     generator_loss = binary_cross_entropy(discriminator(fake, onehot), 1.0)
     generator_optimizer.zero_grad()
     generator_loss.sum().backward()
     generator_optimizer.step()
+    discriminator.requires_grad_(True)
 
     return {
         "discriminator_loss": discriminator_loss.detach(),

@@ -239,9 +239,8 @@ def _radii(name: str, X: Cloud, k: int) -> Float[np.ndarray, " n"]:
             f"{name} has {len(X)} points; a neighbor number k={k} needs at least {k + 1}. "
             "Give more points, or a smaller k where there is one."
         )
-    distances = cdist(X, X)
-    np.fill_diagonal(distances, -1)  # each point itself comes first, also before its copies
-    return np.partition(distances, k, axis=1)[:, k]
+    # Position 0 is the distance of each point to itself, so position k is its k-th neighbor.
+    return np.partition(cdist(X, X), k, axis=1)[:, k]
 
 
 def _clouds(**clouds: Any) -> list[Cloud]:

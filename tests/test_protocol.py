@@ -1,0 +1,240 @@
+"""Splits are scarce, paired, and standardized without a look at the test rows."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from embgan_edu.embedding import EmbeddedCorpus
+from embgan_edu.errors import ConfigError, DataError
+from embgan_edu.protocol import (
+    PairedDifference,
+    ScarceSplits,
+    draw_splits,
+    paired_difference,
+)
+
+
+def make_corpus(n: int = 60, dim: int = 4, seed: int = 0) -> EmbeddedCorpus:
+    X = np.random.default_rng(seed).normal(3.0, 2.0, size=(n, dim))
+    return EmbeddedCorpus("toy", X, np.arange(n) % 2, ("negative", "positive"), 0)
+
+
+def assert_same(a: ScarceSplits, b: ScarceSplits) -> None:
+    for field in fields(a):
+        np.testing.assert_array_equal(getattr(a, field.name), getattr(b, field.name))
+
+
+def test_shapes_types_and_rows() -> None:
+    corpus = make_corpus()
+    splits = draw_splits(corpus, n_train=20, n_test=30, draws=3)
+    assert (splits.n_draws, splits.n_classes) == (3, 2)
+    assert splits.X_train.shape == (3, 20, 4) and splits.X_train.dtype == np.float32
+    assert splits.X_test.shape == (3, 30, 4) and splits.X_test.dtype == np.float32
+    assert splits.y_train.shape == (3, 20) and splits.y_train.dtype == np.int64
+    for k in range(3):
+        both = np.concatenate([splits.train_index[k], splits.test_index[k]])
+        assert len(set(both.tolist())) == 50  # no row twice, so none in both sets
+        for X, y, index in (
+            (splits.X_train[k], splits.y_train[k], splits.train_index[k]),
+            (splits.X_test[k], splits.y_test[k], splits.test_index[k]),
+        ):
+            restored = X * splits.scale[k] + splits.mean[k]
+            np.testing.assert_allclose(restored, corpus.X[index], atol=1e-5)
+            np.testing.assert_array_equal(y, corpus.y[index])
+
+
+def test_all_other_rows_are_tested_on_where_fewer_than_n_test_are_left() -> None:
+    splits = draw_splits(make_corpus(60), n_train=20, n_test=1800, draws=2)
+    assert splits.X_test.shape[1] == 40
+
+
+def test_a_draw_does_not_depend_on_how_many_there_are() -> None:
+    corpus = make_corpus()
+    assert_same(draw_splits(corpus, 20, draws=6).select(slice(2)), draw_splits(corpus, 20, draws=2))
+
+
+def test_draws_and_seeds_differ() -> None:
+    splits = draw_splits(make_corpus(), 20, draws=2)
+    other = draw_splits(make_corpus(), 20, draws=2, random_state=7)
+    assert (splits.train_index[0] != splits.train_index[1]).any()
+    assert (splits.train_index != other.train_index).any()
+
+
+def test_a_larger_n_train_adds_rows_and_keeps_the_test_set() -> None:
+    few, more = (draw_splits(make_corpus(100), n, n_test=40, draws=3) for n in (20, 50))
+    np.testing.assert_array_equal(few.train_index, more.train_index[:, :20])
+    np.testing.assert_array_equal(few.test_index, more.test_index)
+
+
+def test_standardized_with_training_rows_only() -> None:
+    """Trap: test statistics in the scaler. What happens to test rows must not reach it."""
+    corpus = make_corpus()
+    splits = draw_splits(corpus, n_train=20, draws=1)
+    np.testing.assert_allclose(splits.X_train.mean(axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(splits.X_train.std(axis=1), 1, atol=1e-6)
+
+    X = corpus.X.copy()
+    X[splits.test_index[0]] *= 1000
+    changed = draw_splits(replace(corpus, X=X), n_train=20, draws=1)
+    np.testing.assert_array_equal(changed.X_train, splits.X_train)
+    np.testing.assert_array_equal(changed.mean, splits.mean)
+    np.testing.assert_array_equal(changed.scale, splits.scale)
+    assert np.abs(changed.X_test).max() > 100 * np.abs(splits.X_test).max()
+
+
+def test_a_constant_feature_is_only_centered() -> None:
+    corpus = make_corpus()
+    X = corpus.X.copy()
+    X[:, 1] = 0.1  # no binary fraction: its mean over 20 rows is rounded
+    splits = draw_splits(replace(corpus, X=X), n_train=20, draws=2)
+    np.testing.assert_array_equal(splits.scale[:, 1], 1)
+    np.testing.assert_allclose(splits.X_train[..., 1], 0, atol=1e-6)
+    assert np.isfinite(splits.X_test).all()
+
+
+def test_select_takes_slices_and_lists() -> None:
+    splits = draw_splits(make_corpus(), 20, draws=4)
+    np.testing.assert_array_equal(splits.select([3, 1]).X_train, splits.X_train[[3, 1]])
+    assert_same(splits.select(slice(1, 3)), splits.select((1, 2)))
+    assert splits.select([2]).n_draws == 1
+
+
+def test_standardize_puts_another_corpus_into_the_units_of_each_draw() -> None:
+    corpus = make_corpus()
+    splits = draw_splits(corpus, 20, draws=3)
+    X, y = splits.standardize(corpus)
+    assert X.shape == (3, 60, 4) and X.dtype == np.float32 and y.shape == (3, 60)
+    for k in range(3):
+        np.testing.assert_allclose(X[k, splits.train_index[k]], splits.X_train[k], atol=1e-6)
+        np.testing.assert_array_equal(y[k, splits.train_index[k]], splits.y_train[k])
+
+
+def test_standardize_refuses_other_dimensions_and_labels() -> None:
+    splits = draw_splits(make_corpus(), 20, draws=2)
+    with pytest.raises(DataError, match=r"'toy' has 7 dimensions.*these splits have 4"):
+        splits.standardize(make_corpus(dim=7))
+    with pytest.raises(DataError, match=r"'bad', 'good'"):
+        splits.standardize(replace(make_corpus(), label_names=("bad", "good")))
+
+
+def test_n_train_larger_than_the_data() -> None:
+    for n_train in (60, 500):
+        with pytest.raises(DataError, match=rf"n_train={n_train}.*'toy' has 60 rows.*at most 59"):
+            draw_splits(make_corpus(60), n_train=n_train)
+    assert draw_splits(make_corpus(60), n_train=59, draws=1).X_test.shape[1] == 1
+
+
+def test_a_draw_without_one_label_is_named() -> None:
+    corpus = make_corpus()
+    train = draw_splits(corpus, 20, draws=3).train_index
+    y = np.zeros(60, dtype=np.int64)
+    for k in (0, 2):  # one positive row for draws 0 and 2, none for draw 1
+        y[np.setdiff1d(train[k], train[1])[0]] = 1
+    expected = "20 training rows of draw 1 hold no example of 'positive'.*larger n_train"
+    with pytest.raises(DataError, match=expected):
+        draw_splits(replace(corpus, y=y), 20, draws=3)
+
+
+@pytest.mark.parametrize("name", ["n_train", "n_test", "draws"])
+def test_numbers_below_one_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}=0; expected 1 or more"):
+        draw_splits(make_corpus(), **{name: 0})
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(ConfigError, match="random_state=-1"):
+        draw_splits(make_corpus(), random_state=-1)
+
+
+# Paired differences
+
+
+def test_paired_difference_by_hand() -> None:
+    # a - b = 2, 1, 3: mean 2, sum of squared deviations 2, s = sqrt(2 / 2) = 1.
+    # t(0.975, 2) = 4.3027; half the width is 4.3027 * 1 / sqrt(3) = 2.4841.
+    result = paired_difference(np.array([64.0, 67.0, 63.0]), np.array([62.0, 66.0, 60.0]))
+    assert result.n == 3 and result.mean == 2
+    assert result.low == pytest.approx(2 - 2.4841, abs=1e-4)
+    assert result.high == pytest.approx(2 + 2.4841, abs=1e-4)
+
+
+@given(
+    arrays(float, (2, 8), elements=st.floats(0, 100).map(lambda x: round(x, 3))),
+    st.sampled_from([0.5, 0.9, 0.95, 0.99]),
+)
+def test_scipy_agrees(pair: np.ndarray, confidence: float) -> None:
+    a, b = pair
+    a = a + np.arange(8.0)  # never a constant difference, for which scipy has no interval
+    if np.std(a - b) < 1e-6:
+        return
+    expected = stats.ttest_rel(a, b).confidence_interval(confidence)
+    result = paired_difference(a, b, confidence)
+    assert result.low == pytest.approx(expected.low, abs=1e-9)
+    assert result.high == pytest.approx(expected.high, abs=1e-9)
+    assert result.mean == pytest.approx(np.mean(a - b), abs=1e-9)
+
+
+def test_a_loss_has_a_negative_sign() -> None:
+    """Trap: |a - b|. A method that hurts must not look like one that helps."""
+    a, b = np.array([1.0, 2.0, 4.0]), np.array([3.0, 5.0, 6.0])
+    worse, better = paired_difference(a, b), paired_difference(b, a)
+    assert worse.mean < 0 < better.mean
+    assert (worse.low, worse.high) == pytest.approx((-better.high, -better.low))
+
+
+def test_pairing_removes_what_draws_have_in_common() -> None:
+    rng = np.random.default_rng(0)
+    level = rng.normal(60, 5, size=16)  # draws differ by 5 points, the methods by 1
+    a, b = level + 1 + rng.normal(0, 0.3, 16), level
+    paired = paired_difference(a, b)
+    unpaired = stats.ttest_ind(a, b).confidence_interval()
+    assert paired.low > 0.5 and paired.high < 1.5
+    assert unpaired.low < 0 < unpaired.high
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    runs = 2000
+    hits = 0
+    for difference in rng.normal(1.0, 2.0, size=(runs, 5)):
+        result = paired_difference(difference, np.zeros(5))
+        hits += result.low <= 1.0 <= result.high
+    # Three standard errors: 3 * sqrt(0.95 * 0.05 / 2000) = 0.015. A normal quantile in place of
+    # Student's would give 0.878 with 5 draws.
+    assert hits / runs == pytest.approx(0.95, abs=0.015)
+
+
+def test_equal_differences_have_an_interval_of_no_width() -> None:
+    assert paired_difference(np.full(4, 3.0), np.ones(4)) == PairedDifference(2.0, 2.0, 2.0, 4)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((1.24, 0.61, 1.87), "+1.2 [0.6, 1.9]"),
+        ((-0.6, -1.6, 0.4), "-0.6 [-1.6, 0.4]"),
+        ((-0.01, -0.04, 0.02), "+0.0 [0.0, 0.0]"),
+    ],
+)
+def test_text(numbers: tuple[float, float, float], text: str) -> None:
+    assert str(PairedDifference(*numbers, n=16)) == text
+
+
+def test_paired_difference_refuses_what_cannot_be_paired() -> None:
+    ones = np.ones(4)
+    with pytest.raises(DataError, match=r"\(4,\) and b has shape \(3,\)"):
+        paired_difference(ones, np.ones(3))
+    with pytest.raises(DataError, match="at least two draws"):
+        paired_difference(np.ones(1), np.ones(1))
+    with pytest.raises(DataError, match="one number per draw"):
+        paired_difference(np.ones((2, 2)), np.ones((2, 2)))
+    with pytest.raises(DataError, match=r"Draw 2 has the values nan and 1\.0"):
+        paired_difference(np.array([1, 2, np.nan, 4]), ones)
+    for confidence in (0, 1, 95, np.nan):
+        with pytest.raises(ConfigError, match=f"confidence={confidence}"):
+            paired_difference(ones, ones, confidence)
