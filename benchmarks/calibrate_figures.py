@@ -216,12 +216,12 @@ def has_seed(chapter: Chapter) -> bool:
 def source_key(chapter: Chapter) -> str:
     """Return a key that changes when the code of a chapter, or of what it imports, changes.
 
-    Comments and docstrings do not count, nor do the modules that only run or judge chapters.
+    Comments and docstrings do not count, nor do the modules that only run, draw, or judge.
     """
     cells = json.loads(chapter.path.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     for path in sorted(figures.REGISTER.parent.glob("*.py")):
-        if path.stem not in {"chapters", "cli", "doctor", "figures"}:
+        if path.stem not in {"chapters", "cli", "doctor", "figures", "plots", "progress"}:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for node in ast.walk(tree):
                 body = getattr(node, "body", None)
