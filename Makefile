@@ -12,10 +12,6 @@ PAIR := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -q -n 2
 NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
 	--nbval-cell-timeout 900 --dist loadfile
 
-# Of the 24 MB of MathJax only TeX input, HTML output, and the reading aids are used.
-MATHJAX_UNUSED := *-svg* mml-* tex-mml-* tex-chtml-full* node-main.js adaptors \
-	input/mml* input/asciimath* output/svg*
-
 # The site is built from a copy, $(1) being the folder of the notebooks, so that nothing stale is
 # left in it and the checked-in notebooks stay as they are.
 define build-site
@@ -23,9 +19,7 @@ define build-site
 	mkdir -p _build/source
 	cp -R _config.yml _toc.yml book _build/source/
 	$(if $(1),cp $(1)/*.ipynb _build/source/book/)
-	$(BIN)/embgan-edu figures list --markdown > _build/source/book/figures-table.txt
 	$(BIN)/jupyter-book build _build/source --path-output . -W --keep-going -n --quiet
-	cd _build/html/_static/mathjax && rm -rf $(MATHJAX_UNUSED)
 endef
 
 .PHONY: help book site notebooks figures test test-fast lint bench clean

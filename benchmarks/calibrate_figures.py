@@ -17,7 +17,6 @@ import json
 import math
 import platform
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from scipy.stats import t as student
 
 from embgan_edu import figures
 from embgan_edu.cache import content_key
-from embgan_edu.chapters import Chapter, checkout, find_chapters, run_chapter
+from embgan_edu.chapters import Chapter, checkout, find_chapters, run_chapter, side_by_side
 from embgan_edu.errors import EmbganError
 
 FALSE_ALARMS = 1 / 1000  # expected failures by chance in one run of the whole register
@@ -123,8 +122,7 @@ def measure(root: Path, chapters: list[Chapter], runs: int, jobs: int) -> dict[s
         )
         print(f"{chapter.name}: seed {seed}, {kind}, {threads} threads", flush=True)
 
-    with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(run, tasks))
+    side_by_side(run, tasks, jobs)
     return folders
 
 

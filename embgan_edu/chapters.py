@@ -5,16 +5,20 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 from embgan_edu.cache import atomic_path
 from embgan_edu.errors import ConfigError, EmbganError
 
 # What every cell together may take is a few minutes; one that takes longer hangs.
 _CELL_SECONDS = 900
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 
 
 class ChapterError(EmbganError, RuntimeError):
@@ -169,8 +173,9 @@ def run_chapter(
         record_timing=False,
         store_widget_state=False,
         coalesce_streams=True,
-        # The kernel warns that its ports are not encrypted; they are open to this machine only.
-        extra_arguments=["--IPKernelApp.log_level=40"],
+        # The kernel warns that its ports are not encrypted, though they are open to this machine
+        # only, and complains when Ctrl-C ends it. What a cell raises comes another way.
+        extra_arguments=["--IPKernelApp.log_level=50"],
     )
     # Nothing of this process may leak in that would hide a picture or record figures elsewhere.
     variables = {
@@ -243,14 +248,51 @@ def run_chapters(
 
     # Without times of an earlier run, the later chapters are taken to be the longer ones.
     order = sorted(chapters, key=lambda c: (times.get(c.name, 1e9), c.name), reverse=True)
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = {chapter: pool.submit(run, chapter) for chapter in order}
-        outcomes = [futures[chapter].result() for chapter in chapters]
+    by_chapter = {outcome.chapter: outcome for outcome in side_by_side(run, order, jobs)}
+    outcomes = [by_chapter[chapter] for chapter in chapters]
     times |= {outcome.chapter.name: outcome.seconds for outcome in outcomes}
     figures.mkdir(parents=True, exist_ok=True)
     with atomic_path(times_file) as path:
         path.write_text(json.dumps(times, indent=1), encoding="utf-8")
     return outcomes
+
+
+def side_by_side(
+    run: Callable[[_Task], _Result], tasks: Sequence[_Task], jobs: int
+) -> list[_Result]:
+    """Call a function for every task, several at a time, and return the results in order.
+
+    An executor would wait for the calls that are under way before the program may end. Here Ctrl-C
+    ends it at once, and the kernels of notebooks end with it.
+
+    Args:
+        run: called once per task, in a thread.
+        tasks: in the order in which they start.
+        jobs: how many at a time.
+
+    Raises:
+        Exception: what a call raised, once the tasks before it are done. No other task starts then.
+
+    Example:
+        >>> side_by_side(abs, [-3, 2, -1], jobs=2)
+        [3, 2, 1]
+    """
+    futures: list[Future[_Result]] = [Future() for _ in tasks]
+    waiting = iter(list(zip(tasks, futures, strict=True)))
+
+    def work() -> None:
+        for task, future in waiting:
+            try:
+                future.set_result(run(task))
+            except BaseException as error:
+                future.set_exception(error)
+
+    try:
+        for _ in range(jobs):
+            Thread(target=work, daemon=True).start()
+        return [future.result() for future in futures]
+    finally:
+        list(waiting)  # what has not started yet never will
 
 
 def read_measured(figures: Path) -> dict[str, float]:

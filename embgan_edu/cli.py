@@ -17,8 +17,8 @@ from embgan_edu.vectors import DEFAULT_VECTORS
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    The code is 0 when all is well, 1 when a figure or the installation is not, and 2 for an error
-    of use or of data, which is told in one message.
+    The code is 0 when all is well, 1 when a figure or the installation is not, 2 for an error of
+    use or of data, which is told in one message, and 130 when Ctrl-C stopped it.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EmbganError as error:
         print(f"embgan-edu: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("embgan-edu: stopped.", file=sys.stderr)
+        return 130
     return code
 
 
@@ -41,7 +44,6 @@ def _parser() -> argparse.ArgumentParser:
     group = commands.add_parser("figures", help="the numbers that the book publishes")
     actions = group.add_subparsers(required=True, metavar="action")
     listing = actions.add_parser("list", help="show every published figure with its band")
-    listing.add_argument("--markdown", action="store_true", help="as a page of the book")
     listing.set_defaults(run=_list)
     recompute = actions.add_parser("recompute", help="execute chapters, and compare their figures")
     recompute.add_argument(
@@ -86,11 +88,7 @@ def _data(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    register = figures.load_register()
-    if options.markdown:
-        print(figures.markdown(register.values()))
-    else:
-        print(figures.table(register.values()))
+    print(figures.table(figures.load_register().values()))
     return 0
 
 

@@ -123,6 +123,13 @@ def test_an_unknown_label_lists_the_possible_ones(make) -> None:
             sampler.sample(5, label=label)
 
 
+def test_a_label_that_one_draw_lacks_is_refused() -> None:
+    X, y = make_rows()
+    y[1] = 0
+    with pytest.raises(ConfigError, match=r"label=1 is not .* every draw; possible: 0\."):
+        Memorizer().fit(X, y).sample(5, label=1)
+
+
 @every_baseline
 def test_sampling_before_fit_is_refused(make) -> None:
     with pytest.raises(ConfigError, match=r"call fit\(X, y\) first"):

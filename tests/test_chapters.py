@@ -1,5 +1,7 @@
 """Chapters are found, executed from a clean start, and reported on."""
 
+import signal
+import threading
 from pathlib import Path
 
 import nbformat
@@ -15,6 +17,7 @@ from embgan_edu.chapters import (
     read_measured,
     run_chapter,
     run_chapters,
+    side_by_side,
 )
 from embgan_edu.errors import ConfigError
 
@@ -166,3 +169,24 @@ def test_the_longest_chapter_starts_first(book: Path, monkeypatch: pytest.Monkey
     assert order() == ["02-b", "01-a"], "without times, a later chapter counts as longer"
     (book / "figures" / "seconds.json").write_text('{"01-a": 60.0, "02-b": 5.0}')
     assert order() == ["01-a", "02-b"]
+
+
+def test_ctrl_c_does_not_wait_for_what_is_under_way() -> None:
+    ended, started, finished = threading.Event(), [], []
+
+    def run(task: int) -> None:
+        started.append(task)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        ended.wait(60)
+        finished.append(task)
+
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(run, [1, 2], jobs=1)
+    assert finished == []
+    ended.set()
+    assert started == [1], "what was waiting does not start any more"
+
+
+def test_an_error_nobody_expected_is_not_lost() -> None:
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda task: 1 // task, [1, 0, 2], jobs=2)

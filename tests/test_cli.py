@@ -43,8 +43,6 @@ def set_gain(book: Path, gain: float) -> None:
 def test_figures_are_listed(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["figures", "list"]) == 0
     assert "ch03/gain  0.5 points  0.20 to 0.80  gain" in capsys.readouterr().out
-    assert cli.main(["figures", "list", "--markdown"]) == 0
-    assert "| `ch03/gain` | gain |" in capsys.readouterr().out
 
 
 def test_recomputed_figures_are_compared(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,6 +99,17 @@ def test_an_error_of_the_reader_is_one_message_without_a_traceback(
     captured = capsys.readouterr()
     assert captured.err == "embgan-edu: There is no chapter '8'; the book has 03.\n"
     assert captured.out == ""
+
+
+def test_ctrl_c_ends_with_one_line(
+    book: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("embgan_edu.chapters.run_chapters", interrupt)
+    assert cli.main(["figures", "recompute"]) == 130
+    assert capsys.readouterr().err == "embgan-edu: stopped.\n"
 
 
 @pytest.mark.parametrize("wrong", [[], ["figures"], ["nonsense"], ["figures", "list", "--x"]])

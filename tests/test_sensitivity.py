@@ -32,7 +32,41 @@ class Mutation(NamedTuple):
     noticed: tuple[str, ...]
 
 
-MUTATIONS: list[Mutation] = []
+MUTATIONS = [
+    Mutation(
+        "a generator that was never trained",
+        "05",
+        """
+import dataclasses
+from embgan_edu import gan
+
+start = gan.GAN.__init__
+
+def start_untrained(self, config=None, random_state=0):
+    config = dataclasses.replace(config or gan.GANConfig(), steps=1)
+    start(self, config, random_state)
+
+gan.GAN.__init__ = start_untrained
+""",
+        ("tstr-movie", "tstr-product", "vendi-movie", "vendi-product"),
+    ),
+    Mutation(
+        "samples with the wrong label",
+        "05",
+        """
+from embgan_edu import gan
+
+sample = gan.GAN.sample
+
+def sample_mislabeled(self, n, label=None, random_state=0):
+    X, y = sample(self, n, label, random_state)
+    return X, 1 - y
+
+gan.GAN.sample = sample_mislabeled
+""",
+        ("gain-movie", "tstr-movie", "trts-movie", "tstr-product", "trts-product"),
+    ),
+]
 
 
 def test_every_chapter_with_figures_is_broken_in_some_way() -> None:
