@@ -4,16 +4,17 @@ Each row breaks the package in one way before a chapter starts. The chapter must
 own check, and the error must name the figures that the row gives.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import NamedTuple
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from embgan_edu import figures
-from embgan_edu.chapters import ChapterError, checkout, find_chapters, run_chapter
-
-pytestmark = pytest.mark.notebook
+from embgan_edu.chapters import Chapter, ChapterError, checkout, find_chapters, run_chapter
 
 
 class Mutation(NamedTuple):
@@ -74,12 +75,34 @@ def test_every_chapter_with_figures_is_broken_in_some_way() -> None:
     assert published == {f"ch{mutation.chapter}" for mutation in MUTATIONS}
 
 
+def out_of_band(path: Path, prelude: str, folder: Path) -> set[str]:
+    """Run a broken chapter; return the short names of the figures that left their bands."""
+    with pytest.raises(ChapterError, match="FigureError") as error:
+        run_chapter(path, folder / "broken.ipynb", prelude=prelude)
+    return set(re.findall(rf"{Chapter(path).key}/([\w-]+)", str(error.value)))
+
+
+@pytest.mark.notebook
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: f"{m.chapter}: {m.what}")
 def test_a_broken_pipeline_is_noticed(mutation: Mutation, tmp_path: Path) -> None:
     (chapter,) = find_chapters(checkout(), [mutation.chapter])
-    with pytest.raises(ChapterError) as error:
-        run_chapter(chapter.path, tmp_path / chapter.path.name, prelude=mutation.prelude)
-    message = str(error.value)
-    assert "FigureError" in message, message
-    out_of_band = set(re.findall(rf"{chapter.key}/([\w-]+)", message))
-    assert set(mutation.noticed) <= out_of_band, message
+    assert set(mutation.noticed) <= out_of_band(chapter.path, mutation.prelude, tmp_path)
+
+
+def test_only_a_figure_that_left_its_band_counts_as_noticed(tmp_path: Path) -> None:
+    rest = {"unit": "", "decimals": 1, "mean": 2, "sd": 0, "runs": 1, "platform": 0}
+    rest |= {"what": "", "seeds": "", "environment": "", "value": 2, "low": 1.9, "high": 2.1}
+    entries = [{"name": f"ch07/{name}", **rest} for name in ("count", "other")]
+    (tmp_path / "register.json").write_text(json.dumps(entries), encoding="utf-8")
+    code = (
+        "import math\nfrom pathlib import Path\nfrom embgan_edu import figures\n"
+        "figures.REGISTER = Path('register.json')\n"
+        "figures.check('ch07', {'count': math.factorial(2), 'other': 2})"
+    )
+    path = tmp_path / "07-x.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(code)]), path)
+    run_chapter(path, tmp_path / "intact.ipynb")
+    breaks = "import math\nmath.factorial = lambda n: 3"
+    assert out_of_band(path, breaks, tmp_path) == {"count"}
+    with pytest.raises(AssertionError, match="FigureError"):
+        out_of_band(path, "raise ValueError('the prelude itself is wrong')", tmp_path)
