@@ -18,7 +18,7 @@ def track(n_steps: int, label: str, enabled: bool) -> Iterator[int]:
     """
     if not enabled:
         yield from range(n_steps)
-    elif "ipykernel" not in sys.modules:
+    elif not _in_notebook():
         yield from tqdm(range(n_steps), desc=label, leave=False)
     else:
         from IPython.display import display
@@ -29,6 +29,12 @@ def track(n_steps: int, label: str, enabled: bool) -> Iterator[int]:
                 line.update(_Line(f"{label}: {step:,} of {n_steps:,} steps"))
             yield step
         line.update(_Line(f"{label}: {n_steps:,} of {n_steps:,} steps"))
+
+
+def _in_notebook() -> bool:
+    """Tell whether the code runs in the kernel of a notebook; only loading ipykernel is not it."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 class _Line(str):

@@ -205,3 +205,24 @@ def test_the_data_card_counts_right(real_data: None) -> None:
         numbers = [sum(counts.values()), counts["negative"], counts["positive"]]
         expected = " | ".join(f"{number:,}" for number in numbers)
         assert re.search(rf"\| `{name}` \| [^|]+ \| {expected} \|", card), expected
+
+
+@pytest.mark.data
+def test_no_sentence_of_a_corpus_stands_in_a_file(real_data: None) -> None:
+    sentences = [s for name in CORPORA for s in load_corpus(name).texts if len(s) > 40]
+    for path in files():
+        if path.suffix in {".py", ".md", ".ipynb", ".json", ".yml", ".toml", ".txt"}:
+            text = path.read_text(encoding="utf-8")
+            found = [sentence for sentence in sentences if sentence in text]
+            assert not found, f"{path.name} holds {found[0]!r}"
+
+
+@pytest.mark.data
+def test_the_example_of_the_readme_runs(
+    real_data: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"(?s)```python\n(.*?)```", read("README.md"))
+    # The same lines, for fewer draws and steps.
+    code = code.replace("draws=16", "draws=2").replace("GANConfig()", "GANConfig(steps=20)")
+    exec(code, {})
+    assert "plain GAN" in capsys.readouterr().out

@@ -33,11 +33,20 @@ class Mutation(NamedTuple):
     noticed: tuple[str, ...]
 
 
-MUTATIONS = [
-    Mutation(
-        "a generator that was never trained",
-        "05",
-        """
+SWAPPED_LABELS = """
+import dataclasses
+from embgan_edu import protocol
+
+draw = protocol.draw_splits
+
+def draw_mislabeled(*args, **kwargs):
+    splits = draw(*args, **kwargs)
+    return dataclasses.replace(splits, y_train=1 - splits.y_train)
+
+protocol.draw_splits = draw_mislabeled
+"""
+
+UNTRAINED_GENERATOR = """
 import dataclasses
 from embgan_edu import gan
 
@@ -48,7 +57,41 @@ def start_untrained(self, config=None, random_state=0):
     start(self, config, random_state)
 
 gan.GAN.__init__ = start_untrained
+"""
+
+MUTATIONS = [
+    Mutation(
+        "coverage computed as recall",
+        "01",
+        """
+from embgan_edu import metrics
+
+metrics.coverage = metrics.recall
 """,
+        ("gaussian-coverage",),
+    ),
+    Mutation(
+        "training labels swapped",
+        "02",
+        SWAPPED_LABELS,
+        ("glove-movie-100", "glove-product-100"),
+    ),
+    Mutation(
+        "training labels swapped",
+        "03",
+        SWAPPED_LABELS,
+        ("accuracy-movie-100", "accuracy-product-100", "accuracy-movie-2000"),
+    ),
+    Mutation(
+        "a generator that was never trained",
+        "04",
+        UNTRAINED_GENERATOR,
+        ("real-probability", "fake-probability", "spread"),
+    ),
+    Mutation(
+        "a generator that was never trained",
+        "05",
+        UNTRAINED_GENERATOR,
         ("tstr-movie", "tstr-product", "vendi-movie", "vendi-product"),
     ),
     Mutation(
