@@ -91,10 +91,14 @@ def test_atomic_path_leaves_the_old_file_and_no_litter_when_the_writer_fails(
 def test_atomic_path_replaces_only_at_the_end(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_text("old")
+    # A second name of the old file stands for a reader in the middle of it: it must keep the old
+    # content, so the new file is moved into place and not written over the old one.
+    (tmp_path / "reader").hardlink_to(target)
     with atomic_path(target) as path:
         path.write_text("new")
         assert target.read_text() == "old"
     assert target.read_text() == "new"
+    assert (tmp_path / "reader").read_text() == "old"
 
 
 def test_lock_lets_one_process_in_at_a_time(cache: Path) -> None:
