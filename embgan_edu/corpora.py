@@ -40,7 +40,7 @@ class Corpus:
 
     Raises:
         DataError: no text, a text that is not a string, lengths that differ, a label outside
-            ``label_names``, or fewer than two classes with texts.
+            ``label_names``, a name given twice, or fewer than two classes with texts.
 
     Example:
         >>> corpus = Corpus("toy", ("good film", "bad film"), np.array([1, 0]), ("neg", "pos"))
@@ -63,7 +63,14 @@ class Corpus:
                 f"The corpus {self.name!r} has {len(texts)} texts, but labels of shape "
                 f"{labels.shape} and type {labels.dtype}; give one integer per text."
             )
-        n_classes = len(self.label_names)
+        names = tuple(str(name) for name in self.label_names)
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(
+                f"label_names of the corpus {self.name!r} holds {twice!r} more than once; "
+                "give each class a name of its own."
+            )
+        n_classes = len(names)
         bad = np.flatnonzero((labels < 0) | (labels >= n_classes))
         if bad.size:
             raise DataError(
@@ -71,21 +78,21 @@ class Corpus:
                 f"expected 0 to {n_classes - 1}, an index into label_names."
             )
         counts = np.bincount(labels, minlength=n_classes)
-        present = [str(name) for name, count in zip(self.label_names, counts, strict=True) if count]
+        present = [name for name, count in zip(names, counts, strict=True) if count]
         if len(present) < 2:
             raise DataError(
                 f"Every text of the corpus {self.name!r} has the same label, {present[0]!r}; "
                 "a classifier needs texts of two classes or more."
             )
         if len(present) < n_classes:
-            absent = next(name for name in self.label_names if str(name) not in present)
+            absent = next(name for name in names if name not in present)
             raise DataError(
                 f"No text of the corpus {self.name!r} has the label {absent!r}; "
                 "remove it from label_names."
             )
         object.__setattr__(self, "texts", texts)
         object.__setattr__(self, "labels", labels.astype(np.int64))
-        object.__setattr__(self, "label_names", tuple(str(name) for name in self.label_names))
+        object.__setattr__(self, "label_names", names)
 
     def __len__(self) -> int:
         return len(self.texts)

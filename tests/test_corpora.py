@@ -58,6 +58,7 @@ def test_corpus_counts_its_classes() -> None:
         ({"labels": np.array([1, -1, 0])}, "label of text 1 .* is -1; expected 0 to 1"),
         ({"labels": np.array([1, 1, 1])}, "the same label, 'pos'; a classifier needs"),
         ({"label_names": ("neg", "pos", "odd")}, "has the label 'odd'; remove it"),
+        ({"label_names": ("pos", "pos")}, "holds 'pos' more than once; give each class"),
         ({"texts": ("a", None, "c")}, "Text 1 is None of type NoneType"),
         ({"texts": "abc"}, "got the one text 'abc'; put it in a list"),
     ],
