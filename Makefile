@@ -41,6 +41,7 @@ site: .venv/ready ## build the book from the stored outputs, executing nothing
 notebooks: .venv/ready ## execute the chapters and store their outputs (for authors)
 	$(BIN)/embgan-edu data
 	$(BIN)/embgan-edu figures recompute --store
+	$(BIN)/python benchmarks/readme_picture.py
 
 figures: .venv/ready ## recompute every published figure and compare
 	$(BIN)/embgan-edu data

@@ -7,6 +7,7 @@ from pathlib import Path
 import guards
 import nbformat
 import pytest
+import readme_picture
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from embgan_edu import figures
@@ -33,6 +34,12 @@ def test_every_notebook_of_the_book_is_in_its_table_of_contents() -> None:
 def test_numbers_on_the_other_pages_are_published_too(path: Path) -> None:
     notebook = new_notebook(cells=[new_markdown_cell(path.read_text(encoding="utf-8"))])
     assert guards.numbers_are_published_in(notebook) == []
+
+
+def test_the_picture_of_the_readme_is_the_one_in_the_book() -> None:
+    message = "the chapter has changed since; run `make notebooks`"
+    assert readme_picture.PICTURE.read_bytes() == readme_picture.stored_picture(), message
+    assert "book/images/collapse.png" in (checkout() / "README.md").read_text(encoding="utf-8")
 
 
 def good_chapter() -> nbformat.NotebookNode:

@@ -89,10 +89,25 @@ metrics.coverage = metrics.recall
         ("real-probability", "fake-probability", "spread"),
     ),
     Mutation(
+        "samples that do not follow the label asked for",
+        "04",
+        """
+from embgan_edu import gan
+
+sample = gan.GAN.sample
+
+def sample_any_label(self, n, label=None, random_state=0):
+    return sample(self, n, None, random_state)
+
+gan.GAN.sample = sample_any_label
+""",
+        ("label-effect",),
+    ),
+    Mutation(
         "a generator that was never trained",
         "05",
         UNTRAINED_GENERATOR,
-        ("tstr-movie", "tstr-product", "vendi-movie", "vendi-product"),
+        ("vendi-movie", "vendi-product", "batch-norm-vendi"),
     ),
     Mutation(
         "samples with the wrong label",
