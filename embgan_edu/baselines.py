@@ -11,7 +11,7 @@ from imblearn.over_sampling import SMOTE
 from jaxtyping import Float, Int
 from sklearn.covariance import LedoitWolf
 
-from embgan_edu.errors import ConfigError, DataError
+from embgan_edu.errors import ConfigError, DataError, check_whole
 from embgan_edu.stacked import check_training_arrays
 
 
@@ -79,10 +79,8 @@ class Baseline(ABC):
             raise ConfigError(
                 f"This {type(self).__name__} has no training rows yet; call fit(X, y) first."
             )
-        if n < 1:
-            raise ConfigError(f"n={n}; ask for at least one row.")
-        if random_state < 0:
-            raise ConfigError(f"random_state={random_state}; expected 0 or more.")
+        check_whole(1, n=n)
+        check_whole(0, random_state=random_state)
         known = sorted(set.intersection(*(set(labels.tolist()) for labels in self.y_)))
         if label is not None and label not in known:
             possible = ", ".join(map(str, known))
@@ -177,8 +175,7 @@ class Smote(Baseline):
     min_rows = 2
 
     def __init__(self, neighbors: int = 5) -> None:
-        if neighbors < 1:
-            raise ConfigError(f"neighbors={neighbors}; expected 1 or more.")
+        check_whole(1, neighbors=neighbors)
         self.neighbors = neighbors
 
     def _rows(

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from embgan_edu.errors import ConfigError, DataError
+from embgan_edu.errors import ConfigError, DataError, check_whole
 from embgan_edu.stacked import DrawStreams, StackedLinear, check_training_arrays, pick_device
 
 if TYPE_CHECKING:
@@ -144,11 +144,8 @@ class StackedClassifier:
         weight_decay: float = 0.01,
         random_state: int = 0,
     ) -> None:
-        if steps < 1 or hidden < 1 or n_classes < 2:
-            raise ConfigError(
-                f"steps={steps}, hidden={hidden}, n_classes={n_classes}; "
-                "expected at least one step, one hidden unit and two labels."
-            )
+        check_whole(2, n_classes=n_classes)
+        check_whole(1, hidden=hidden, steps=steps)
         self.n_classes = n_classes
         self.hidden = hidden
         self.steps = steps

@@ -1,5 +1,7 @@
 """Errors of the package: each message says what was given, what was expected, and what to do."""
 
+from numbers import Integral
+
 
 class EmbganError(Exception):
     """Base of all errors that this package raises on purpose.
@@ -27,3 +29,20 @@ class DivergenceError(EmbganError, RuntimeError):
 
 class FigureError(EmbganError, AssertionError):
     """A published figure left its band."""
+
+
+def check_whole(least: int, **numbers: object) -> None:
+    """Refuse arguments that are not whole numbers of ``least`` or more.
+
+    Raises:
+        ConfigError: names the argument and its value.
+
+    Example:
+        >>> check_whole(1, n_train=100, draws=16)
+        >>> check_whole(1, draws=0)
+        Traceback (most recent call last):
+        embgan_edu.errors.ConfigError: draws=0; expected a whole number of 1 or more.
+    """
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise ConfigError(f"{name}={value!r}; expected a whole number of {least} or more.")

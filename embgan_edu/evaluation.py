@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from embgan_edu.baselines import Sampler
 from embgan_edu.classifier import StackedClassifier
-from embgan_edu.errors import ConfigError, DataError
+from embgan_edu.errors import ConfigError, DataError, check_whole
 from embgan_edu.metrics import (
     authenticity,
     coverage,
@@ -85,10 +85,10 @@ def evaluate(
         >>> bool(summarize(table).loc["jitter", "tstr"] > 70)
         True
     """
-    if not 1 <= n_added <= n_synthetic:
+    check_whole(1, n_added=n_added, n_synthetic=n_synthetic)
+    if n_added > n_synthetic:
         raise ConfigError(
-            f"n_added={n_added} and n_synthetic={n_synthetic}; expected at least one row to add, "
-            "and no more than there are."
+            f"n_added={n_added}, but n_synthetic={n_synthetic}; add no more rows than there are."
         )
     reserved = {REAL_ONLY, REAL_VS_REAL} & set(samplers)
     if reserved:

@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from embgan_edu.cache import atomic_path
-from embgan_edu.errors import ConfigError, DataError, DivergenceError
+from embgan_edu.errors import ConfigError, DataError, DivergenceError, check_whole
 from embgan_edu.progress import track
 from embgan_edu.stacked import (
     DrawStreams,
@@ -64,9 +64,7 @@ class GANConfig:
 
     def __post_init__(self) -> None:
         for name in ("latent_dim", "hidden", "steps", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name}={value!r}; expected a whole number of 1 or more.")
+            check_whole(1, **{name: getattr(self, name)})
         if self.batch_norm and self.batch_size < 2:
             raise ConfigError("batch_norm=True needs batch_size of 2 or more, got 1.")
         for name in ("generator_rate", "discriminator_rate"):
@@ -313,8 +311,7 @@ class GAN:
         """
         if not hasattr(self, "generator_"):
             raise ConfigError("This GAN is not trained yet; call fit(X, y) first.")
-        if n < 1:
-            raise ConfigError(f"n={n}; ask for at least one row.")
+        check_whole(1, n=n)
         n_draws, n_classes = self.frequencies_.shape
         if label is not None and label not in range(n_classes):
             known = ", ".join(map(str, range(n_classes)))

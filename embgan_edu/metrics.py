@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from embgan_edu.errors import ConfigError, DataError
+from embgan_edu.errors import ConfigError, DataError, check_whole
 
 Cloud = Float[np.ndarray, "n dim"]
 
@@ -208,11 +208,8 @@ def sliced_wasserstein(a: Cloud, b: Cloud, projections: int = 128, random_state:
         >>> sliced_wasserstein(np.array([[0.0], [1.0]]), np.array([[4.0], [3.0]]))
         3.0
     """
-    if projections < 1 or random_state < 0:
-        raise ConfigError(
-            f"projections={projections}, random_state={random_state}; expected at least one "
-            "projection and a seed of 0 or more."
-        )
+    check_whole(1, projections=projections)
+    check_whole(0, random_state=random_state)
     a, b = _clouds(a=a, b=b)
     if len(a) != len(b):
         raise DataError(
@@ -232,8 +229,7 @@ def _directions(dim: int, projections: int, random_state: int) -> Float[np.ndarr
 
 def _radii(name: str, X: Cloud, k: int) -> Float[np.ndarray, " n"]:
     """Distance from each point to its k-th nearest neighbor in the same cloud."""
-    if k < 1:
-        raise ConfigError(f"k={k}; expected 1 or more.")
+    check_whole(1, k=k)
     if len(X) <= k:
         raise DataError(
             f"{name} has {len(X)} points; a neighbor number k={k} needs at least {k + 1}. "

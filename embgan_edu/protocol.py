@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from scipy import stats
 
 from embgan_edu.embedding import EmbeddedCorpus
-from embgan_edu.errors import ConfigError, DataError
+from embgan_edu.errors import ConfigError, DataError, check_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,8 @@ def draw_splits(
 
     Raises:
         ConfigError: A number that cannot work.
-        DataError: ``n_train`` leaves nothing to test on, or a draw lacks a label.
+        DataError: Not an embedded corpus, ``n_train`` leaves nothing to test on, or a draw lacks
+            a label.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -111,11 +112,13 @@ def draw_splits(
         >>> splits.X_train.shape, splits.X_test.shape
         ((3, 20, 5), (3, 40, 5))
     """
-    for name, value in (("n_train", n_train), ("n_test", n_test), ("draws", draws)):
-        if value < 1:
-            raise ConfigError(f"{name}={value}; expected 1 or more.")
-    if random_state < 0:
-        raise ConfigError(f"random_state={random_state}; expected 0 or more.")
+    if not isinstance(corpus, EmbeddedCorpus):
+        raise DataError(
+            f"Expected an embedded corpus, got {type(corpus).__name__}; embed it first, "
+            "such as draw_splits(embed('movie'), n_train=100)."
+        )
+    check_whole(1, n_train=n_train, n_test=n_test, draws=draws)
+    check_whole(0, random_state=random_state)
     n = len(corpus)
     if n_train >= n:
         raise DataError(

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from embgan_edu.errors import ConfigError, DataError
+from embgan_edu.errors import ConfigError, DataError, check_whole
 
 
 def pick_device() -> torch.device:
@@ -68,8 +68,7 @@ class DrawStreams:
     """
 
     def __init__(self, random_state: int, n_draws: int, device: torch.device | str = "cpu") -> None:
-        if random_state < 0:
-            raise ConfigError(f"random_state is {random_state}; give an integer of 0 or more.")
+        check_whole(0, random_state=random_state)
         self.device = torch.device(device)
         self.generators = []
         for draw in range(n_draws):

@@ -14,7 +14,7 @@ from gensim.models import FastText, KeyedVectors, Word2Vec
 from embgan_edu.cache import atomic_path, cache_dir, content_key, lock
 from embgan_edu.corpora import check_texts
 from embgan_edu.download import GLOVE, extract, fetch
-from embgan_edu.errors import ConfigError, DataError, DownloadError
+from embgan_edu.errors import ConfigError, DataError, DownloadError, check_whole
 
 DEFAULT_VECTORS = "glove-wiki-gigaword-50"
 
@@ -170,13 +170,8 @@ def train_word_vectors(
         >>> sorted(vectors.index_to_key), vectors.vectors.shape
         (['a', 'film'], (2, 4))
     """
-    for name, value, least in (
-        ("dim", dim, 1),
-        ("epochs", epochs, 1),
-        ("random_state", random_state, 0),
-    ):
-        if not isinstance(value, int) or value < least:
-            raise ConfigError(f"{name}={value!r}; expected a whole number of {least} or more.")
+    check_whole(1, dim=dim, epochs=epochs)
+    check_whole(0, random_state=random_state)
     sentences = [tokenize(text) for text in check_texts(texts)]
     # One worker: with more, the order of updates is the scheduler's, and no two runs agree.
     options = {"vector_size": dim, "epochs": epochs, "seed": random_state}

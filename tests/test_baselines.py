@@ -139,7 +139,7 @@ def test_sampling_before_fit_is_refused(make) -> None:
 @every_baseline
 def test_impossible_numbers_are_refused(make) -> None:
     sampler = make().fit(*make_rows())
-    with pytest.raises(ConfigError, match="n=0; ask for at least one row"):
+    with pytest.raises(ConfigError, match="n=0; expected a whole number of 1 or more"):
         sampler.sample(0)
     with pytest.raises(ConfigError, match="random_state=-1"):
         sampler.sample(5, random_state=-1)

@@ -257,7 +257,7 @@ def test_impossible_arguments_are_refused(splits) -> None:
     fitted = Jitter().fit(splits.X_train, splits.y_train)
     with pytest.raises(ConfigError, match="n_added=0"):
         evaluate({}, splits, n_added=0)
-    with pytest.raises(ConfigError, match="n_added=20 and n_synthetic=10"):
+    with pytest.raises(ConfigError, match="n_added=20, but n_synthetic=10"):
         evaluate({}, splits, n_synthetic=10, n_added=20)
     for name in ("real only", "real vs real"):
         with pytest.raises(ConfigError, match=f"'{name}' is always in the table"):

@@ -426,7 +426,7 @@ def test_too_few_rows_for_the_neighbors() -> None:
 def test_impossible_settings() -> None:
     X, Y = clouds(0)
     for metric in (recall, coverage):
-        with pytest.raises(ConfigError, match="k=0; expected 1 or more"):
+        with pytest.raises(ConfigError, match="k=0; expected a whole number of 1 or more"):
             metric(X, Y, k=0)
     for order in (0, -1, np.nan):
         with pytest.raises(ConfigError, match=f"order={order}"):

@@ -142,13 +142,29 @@ def test_a_draw_without_one_label_is_named() -> None:
 
 @pytest.mark.parametrize("name", ["n_train", "n_test", "draws"])
 def test_numbers_below_one_are_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name}=0; expected 1 or more"):
+    with pytest.raises(ConfigError, match=f"{name}=0; expected a whole number of 1 or more"):
         draw_splits(make_corpus(), **{name: 0})
 
 
-def test_a_negative_seed_is_refused() -> None:
-    with pytest.raises(ConfigError, match="random_state=-1"):
-        draw_splits(make_corpus(), random_state=-1)
+@pytest.mark.parametrize("value", [20.0, "20", None, True])
+def test_numbers_that_are_not_whole_are_refused(value: object) -> None:
+    with pytest.raises(ConfigError, match=f"n_train={value!r}; expected a whole number"):
+        draw_splits(make_corpus(), n_train=value)
+
+
+def test_numbers_of_numpy_are_whole_too() -> None:
+    assert draw_splits(make_corpus(), np.int64(20), draws=np.int32(2)).n_draws == 2
+
+
+@pytest.mark.parametrize("seed", [-1, None, 1.5])
+def test_a_seed_that_is_not_a_whole_number_is_refused(seed: object) -> None:
+    with pytest.raises(ConfigError, match=f"random_state={seed!r}"):
+        draw_splits(make_corpus(), random_state=seed)
+
+
+def test_a_corpus_that_is_not_embedded_is_refused() -> None:
+    with pytest.raises(DataError, match=r"got str; embed it first"):
+        draw_splits("movie", n_train=20)
 
 
 # Paired differences

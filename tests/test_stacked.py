@@ -92,7 +92,7 @@ def test_device_override(monkeypatch):
 
 
 def test_negative_seed_is_refused():
-    with pytest.raises(ConfigError, match="random_state is -1"):
+    with pytest.raises(ConfigError, match="random_state=-1"):
         DrawStreams(-1, 2)
 
 
