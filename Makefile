@@ -7,8 +7,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Files are read as UTF-8 whatever the locale.
 export PYTHONUTF8 := 1
-# Two notebooks run side by side, so each gets one thread, and waiting threads leave the cores alone.
-PAIR := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -q -n 2
+# Two notebooks run side by side, so each gets one thread.
+PAIR := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
 	--nbval-cell-timeout 900 --dist loadfile
 

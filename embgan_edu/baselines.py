@@ -11,7 +11,7 @@ from imblearn.over_sampling import SMOTE
 from jaxtyping import Float, Int
 from sklearn.covariance import LedoitWolf
 
-from embgan_edu.errors import ConfigError, DataError, check_whole
+from embgan_edu.errors import ConfigError, DataError, check_number, check_whole
 from embgan_edu.stacked import check_training_arrays
 
 
@@ -142,8 +142,7 @@ class Jitter(Memorizer):
     """
 
     def __init__(self, scale: float = 0.3) -> None:
-        if not 0 <= scale < np.inf:
-            raise ConfigError(f"scale={scale}; expected 0 or more, such as 0.3.")
+        check_number("a number of 0 or more, such as 0.3", lambda s: 0 <= s < np.inf, scale=scale)
         self.scale = scale
 
     def _rows(

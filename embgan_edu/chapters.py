@@ -223,11 +223,10 @@ def run_chapters(
     times: dict[str, float] = {}
     if times_file.is_file():
         times = json.loads(times_file.read_text(encoding="utf-8"))
+    jobs = max(1, min(jobs, len(chapters)))
     threads = max(1, (os.cpu_count() or 1) // jobs)
     environment = {
         "OMP_NUM_THREADS": str(threads),
-        # Threads that wait for work must not keep a core from another chapter.
-        "OMP_WAIT_POLICY": "passive",
         "EMBGAN_FIGURES_DIR": str(figures.resolve()),
     }
     done: list[Chapter] = []

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from embgan_edu.errors import ConfigError, DataError, check_whole
+from embgan_edu.errors import ConfigError, DataError, check_number, check_whole
 from embgan_edu.stacked import DrawStreams, StackedLinear, check_training_arrays, pick_device
 
 if TYPE_CHECKING:
@@ -127,6 +127,9 @@ class StackedClassifier:
         weight_decay: Decoupled weight decay (AdamW).
         random_state: Seed of the initial weights.
 
+    Raises:
+        ConfigError: A setting that cannot work.
+
     Example:
         >>> rng = np.random.default_rng(0)
         >>> X = rng.normal(size=(2, 40, 5)).astype("float32")
@@ -146,6 +149,13 @@ class StackedClassifier:
     ) -> None:
         check_whole(2, n_classes=n_classes)
         check_whole(1, hidden=hidden, steps=steps)
+        check_whole(0, random_state=random_state)
+        check_number(
+            "a number above 0 and below 1", lambda rate: 0 < rate < 1, learning_rate=learning_rate
+        )
+        check_number(
+            "a number of 0 or more", lambda decay: 0 <= decay < np.inf, weight_decay=weight_decay
+        )
         self.n_classes = n_classes
         self.hidden = hidden
         self.steps = steps

@@ -1,6 +1,7 @@
 """Errors of the package: each message says what was given, what was expected, and what to do."""
 
-from numbers import Integral
+from collections.abc import Callable
+from numbers import Integral, Real
 
 
 class EmbganError(Exception):
@@ -46,3 +47,20 @@ def check_whole(least: int, **numbers: object) -> None:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
             raise ConfigError(f"{name}={value!r}; expected a whole number of {least} or more.")
+
+
+def check_number(expected: str, holds: Callable[[float], bool], **numbers: object) -> None:
+    """Refuse arguments that are not numbers, or not such numbers as expected.
+
+    Raises:
+        ConfigError: names the argument, its value, and what is expected.
+
+    Example:
+        >>> check_number("a number above 0", lambda x: x > 0, scale=0.3)
+        >>> check_number("a number above 0", lambda x: x > 0, scale=-1.0)
+        Traceback (most recent call last):
+        embgan_edu.errors.ConfigError: scale=-1.0; expected a number above 0.
+    """
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, Real) or not holds(float(value)):
+            raise ConfigError(f"{name}={value!r}; expected {expected}.")

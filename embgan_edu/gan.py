@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from embgan_edu.cache import atomic_path
-from embgan_edu.errors import ConfigError, DataError, DivergenceError, check_whole
+from embgan_edu.errors import ConfigError, DataError, DivergenceError, check_number, check_whole
 from embgan_edu.progress import track
 from embgan_edu.stacked import (
     DrawStreams,
@@ -65,14 +65,22 @@ class GANConfig:
     def __post_init__(self) -> None:
         for name in ("latent_dim", "hidden", "steps", "batch_size"):
             check_whole(1, **{name: getattr(self, name)})
+        if not isinstance(self.batch_norm, bool):
+            raise ConfigError(f"batch_norm={self.batch_norm!r}; expected True or False.")
         if self.batch_norm and self.batch_size < 2:
             raise ConfigError("batch_norm=True needs batch_size of 2 or more, got 1.")
-        for name in ("generator_rate", "discriminator_rate"):
-            if not 0 < getattr(self, name) < 1:
-                raise ConfigError(f"{name}={getattr(self, name)!r}; expected between 0 and 1.")
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name}={getattr(self, name)!r}; expected from 0 to below 1.")
+        check_number(
+            "a number above 0 and below 1",
+            lambda rate: 0 < rate < 1,
+            generator_rate=self.generator_rate,
+            discriminator_rate=self.discriminator_rate,
+        )
+        check_number(
+            "a number from 0 to below 1",
+            lambda beta: 0 <= beta < 1,
+            beta1=self.beta1,
+            beta2=self.beta2,
+        )
 
 
 class Generator(nn.Module):
@@ -236,7 +244,7 @@ class GAN:
         """Train on the rows of ``X`` with labels ``y``; show a progress line if asked.
 
         Raises:
-            DataError: Wrong shapes, non-finite values, a missing label.
+            DataError: Wrong shapes, non-finite values, or a draw that lacks a label.
             ConfigError: ``batch_size`` is larger than the data.
             DivergenceError: A loss stopped being finite; names the step and the draw.
         """
@@ -248,6 +256,13 @@ class GAN:
                 f"set batch_size to {n} or less."
             )
         onehots = np.eye(y.max() + 1, dtype=np.float32)[y]
+        absent = np.argwhere(~onehots.any(axis=1))
+        if len(absent):
+            draw, label = absent[0]
+            raise DataError(
+                f"No row of draw {draw} has the label {label}, though the labels go up to "
+                f"{y.max()}. Give every draw rows of every label, or number the labels anew."
+            )
         device = pick_device()
         streams = DrawStreams(self.random_state, n_draws, device)
         self._build(dim, onehots.mean(axis=1), streams)
@@ -321,7 +336,7 @@ class GAN:
         if label is None:
             y = streams.labels(self.frequencies_, n)
         else:
-            y = torch.full((n_draws, n), label, device=device)
+            y = torch.full((n_draws, n), int(label), device=device)
         self.generator_.eval()
         X = self.generator_(
             streams.normal(n, self.config.latent_dim), F.one_hot(y, n_classes).float()

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from embgan_edu.errors import ConfigError, DataError, check_whole
+from embgan_edu.errors import DataError, check_number, check_whole
 
 Cloud = Float[np.ndarray, "n dim"]
 
@@ -96,8 +96,7 @@ def vendi_score(X: Cloud, order: float = 1.0) -> float:
         >>> vendi_score(np.array([[1.0, 0.0], [0.0, 2.0]]))
         2.0
     """
-    if not order > 0:
-        raise ConfigError(f"order={order}; expected a number above 0, or np.inf.")
+    check_number("a number above 0, or np.inf", lambda q: q > 0, order=order)
     (X,) = _clouds(X=X)
     length = np.linalg.norm(X, axis=1, keepdims=True)
     unit = np.divide(X, length, out=np.zeros_like(X), where=length > 0)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from scipy import stats
 
 from embgan_edu.embedding import EmbeddedCorpus
-from embgan_edu.errors import ConfigError, DataError, check_whole
+from embgan_edu.errors import DataError, check_number, check_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,8 +209,9 @@ def paired_difference(
         >>> print(paired_difference(np.array([64.0, 67.0, 63.0]), np.array([62.0, 66.0, 60.0])))
         +2.0 [-0.5, 4.5]
     """
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence={confidence}; expected between 0 and 1, such as 0.95.")
+    check_number(
+        "a number above 0 and below 1, such as 0.95", lambda c: 0 < c < 1, confidence=confidence
+    )
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape or len(a) < 2:
         raise DataError(

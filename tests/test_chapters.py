@@ -171,6 +171,22 @@ def test_the_longest_chapter_starts_first(book: Path, monkeypatch: pytest.Monkey
     assert order() == ["01-a", "02-b"]
 
 
+def test_chapters_share_the_cores_and_one_alone_gets_them_all(
+    book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def note(path: Path, into: Path, *, environment: dict[str, str]) -> None:
+        threads.append(environment["OMP_NUM_THREADS"])
+
+    monkeypatch.setattr("embgan_edu.chapters.run_chapter", note)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    both = list_chapters(book)
+    for chapters in (both, both[:1]):
+        run_chapters(chapters, book, figures=book / "figures", jobs=2, report=lambda _: None)
+    assert threads == ["4", "4", "8"]
+
+
 def test_ctrl_c_does_not_wait_for_what_is_under_way() -> None:
     ended, started, finished = threading.Event(), [], []
 

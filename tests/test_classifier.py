@@ -101,8 +101,10 @@ def test_errors_name_value_and_remedy(two_blobs):
     X, y = two_blobs
     with pytest.raises(ConfigError, match=r"call fit"):
         StackedClassifier().predict(X)
-    with pytest.raises(ConfigError, match="steps=0"):
-        StackedClassifier(steps=0)
+    for setting in ({"steps": 0}, {"learning_rate": 0.0}, {"weight_decay": "no"}):
+        ((name, value),) = setting.items()
+        with pytest.raises(ConfigError, match=f"{name}={value!r}; expected"):
+            StackedClassifier(**setting)
     with pytest.raises(DataError, match="label 2, but n_classes=2"):
         StackedClassifier().fit(X, y + 1)
     fitted = StackedClassifier().fit(X, y)

@@ -217,7 +217,10 @@ def test_divergence_stops_with_step_draw_and_hint():
         ({"steps": 0}, "steps=0"),
         ({"batch_size": 2.5}, "batch_size=2.5"),
         ({"generator_rate": -1.0}, "generator_rate=-1.0"),
+        ({"discriminator_rate": float("nan")}, "discriminator_rate=nan"),
+        ({"generator_rate": "fast"}, "generator_rate='fast'; expected a number"),
         ({"beta1": 1.0}, "beta1=1.0"),
+        ({"batch_norm": "no"}, "batch_norm='no'; expected True or False"),
         ({"batch_norm": True, "batch_size": 1}, "batch_norm=True"),
     ],
 )
@@ -238,3 +241,11 @@ def test_bad_requests_are_refused_by_name(data):
         gan.sample(3, label=7)
     with pytest.raises(ConfigError, match="n=0"):
         gan.sample(0)
+
+
+def test_a_draw_without_a_label_is_refused_since_it_could_be_asked_for_that_label(data):
+    X, y = data
+    y = y.copy()
+    y[1] = 0
+    with pytest.raises(DataError, match=r"No row of draw 1 has the label 1.*go up to 1"):
+        GAN(SMALL).fit(X, y)
