@@ -16,7 +16,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from embgan_edu.errors import ConfigError, DataError, check_number, check_whole
-from embgan_edu.stacked import DrawStreams, StackedLinear, check_training_arrays, pick_device
+from embgan_edu.stacked import (
+    DrawStreams,
+    StackedLinear,
+    check_rows,
+    check_training_arrays,
+    pick_device,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -199,17 +205,23 @@ class StackedClassifier:
 
     @torch.no_grad()
     def logits(self, X: Float[np.ndarray, "draw m dim"]) -> Float[np.ndarray, "draw m label"]:
-        """Logits of every row, one per label."""
+        """Logits of every row, one per label.
+
+        Raises:
+            ConfigError: Not trained yet.
+            DataError: Rows that are not finite, or of other draws or dimensions than trained on.
+        """
         if not hasattr(self, "network_"):
             raise ConfigError("This classifier is not trained yet; call fit(X, y) first.")
+        X = check_rows(X)
         expected = self.network_.hidden.weight.shape[:2]
-        if X.ndim != 3 or (X.shape[0], X.shape[2]) != tuple(expected):
+        if (X.shape[0], X.shape[2]) != tuple(expected):
             raise DataError(
                 f"X has shape {X.shape}; this classifier was trained on {expected[0]} draws of "
                 f"{expected[1]}-dimensional rows, so expected ({expected[0]}, m, {expected[1]})."
             )
         device = self.network_.hidden.weight.device
-        inputs = torch.as_tensor(X, dtype=torch.float32, device=device)
+        inputs = torch.as_tensor(X, device=device)
         return self.network_(inputs).cpu().numpy()
 
     def predict(self, X: Float[np.ndarray, "draw m dim"]) -> Int[np.ndarray, "draw m"]:
@@ -219,5 +231,11 @@ class StackedClassifier:
     def score(
         self, X: Float[np.ndarray, "draw m dim"], y: Int[np.ndarray, "draw m"]
     ) -> Float[np.ndarray, " draw"]:
-        """Accuracy of every draw, from 0 to 1."""
-        return (self.predict(X) == np.asarray(y)).mean(axis=1)
+        """Accuracy of every draw, from 0 to 1.
+
+        Raises:
+            ConfigError: Not trained yet.
+            DataError: What :meth:`logits` refuses, or labels that do not fit the rows.
+        """
+        X, y = check_training_arrays(X, y)
+        return (self.predict(X) == y).mean(axis=1)

@@ -186,28 +186,20 @@ class StackedBatchNorm(nn.Module):
         return (x - mean) * (variance + self.epsilon).rsqrt() * self.scale + self.shift
 
 
-def check_training_arrays(
-    X: Float[np.ndarray, "draw n dim"], y: Int[np.ndarray, "draw n"]
-) -> tuple[Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"]]:
-    """Return ``X`` as float32 and ``y`` as int64, or say what is wrong with them.
+def check_rows(X: Float[np.ndarray, "draw n dim"]) -> Float[np.ndarray, "draw n dim"]:
+    """Return ``X`` as float32, or say what is wrong with it.
 
     Raises:
-        DataError: Wrong number of dimensions, lengths that differ, no rows, a non-finite value,
-            or labels that are not whole numbers from 0.
+        DataError: Wrong number of dimensions, no rows, or a value that is not finite.
 
     Example:
-        >>> X, y = check_training_arrays(np.zeros((1, 2, 3)), np.array([[0, 1]]))
-        >>> X.dtype, y.dtype
-        (dtype('float32'), dtype('int64'))
+        >>> check_rows(np.zeros((1, 2, 3))).dtype
+        dtype('float32')
     """
-    X, y = np.asarray(X), np.asarray(y)
+    X = np.asarray(X)
     if X.ndim != 3:
         raise DataError(
             f"X has shape {X.shape}; expected (draw, n, dim). For a single draw give X[None]."
-        )
-    if y.shape != X.shape[:2]:
-        raise DataError(
-            f"y has shape {y.shape}; expected {X.shape[:2]}, one label for every row of X."
         )
     if 0 in X.shape:
         raise DataError(f"X has shape {X.shape}; give at least one draw, one row, one feature.")
@@ -216,9 +208,31 @@ def check_training_arrays(
         raise DataError(
             f"X[{draw}, {row}] holds a value that is not finite. Remove or repair that row."
         )
+    return X.astype(np.float32)
+
+
+def check_training_arrays(
+    X: Float[np.ndarray, "draw n dim"], y: Int[np.ndarray, "draw n"]
+) -> tuple[Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"]]:
+    """Return ``X`` as float32 and ``y`` as int64, or say what is wrong with them.
+
+    Raises:
+        DataError: What :func:`check_rows` refuses, lengths that differ, or labels that are not
+            whole numbers from 0.
+
+    Example:
+        >>> X, y = check_training_arrays(np.zeros((1, 2, 3)), np.array([[0, 1]]))
+        >>> X.dtype, y.dtype
+        (dtype('float32'), dtype('int64'))
+    """
+    X, y = check_rows(X), np.asarray(y)
+    if y.shape != X.shape[:2]:
+        raise DataError(
+            f"y has shape {y.shape}; expected {X.shape[:2]}, one label for every row of X."
+        )
     if not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
         raise DataError(
             f"y holds {y.dtype} values from {y.min()}; expected whole numbers 0, 1, ... "
             "that index the label names."
         )
-    return X.astype(np.float32), y.astype(np.int64)
+    return X, y.astype(np.int64)

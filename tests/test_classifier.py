@@ -110,6 +110,12 @@ def test_errors_name_value_and_remedy(two_blobs):
     fitted = StackedClassifier().fit(X, y)
     with pytest.raises(DataError, match=r"\(3, 200, 2\).*4-dimensional"):
         fitted.predict(X[..., :2])
+    with pytest.raises(DataError, match=r"\(3, 199\); expected \(3, 200\)"):
+        fitted.score(X, y[:, :-1])
+    with pytest.raises(DataError, match=r"X\[0, 7\] holds a value that is not finite"):
+        broken = X.copy()
+        broken[0, 7] = np.nan
+        fitted.predict(broken)
 
 
 def test_networks_of_different_draws_differ():
