@@ -31,7 +31,6 @@ book: .venv/ready ## set up, fetch the data, execute every chapter, check the fi
 	$(BIN)/embgan-edu data
 	$(BIN)/embgan-edu figures recompute
 	$(call build-site,_build/executed)
-	@$(BIN)/embgan-edu figures compare
 	@echo "The book is at $(CURDIR)/_build/html/index.html"
 
 site: .venv/ready ## build the book from the stored outputs, executing nothing
