@@ -7,10 +7,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Files are read as UTF-8 whatever the locale.
 export PYTHONUTF8 := 1
-# Two notebooks run side by side, so each gets one thread.
+# Two notebooks run side by side, so each gets one thread. The later chapters take longer: they start
+# first.
 PAIR := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
-	--nbval-cell-timeout 900 --dist loadfile
+	--nbval-cell-timeout 900 --dist loadfile --no-loadscope-reorder
 
 # The site is built from a copy, $(1) being the folder of the notebooks, so that nothing stale is
 # left in it and the checked-in notebooks stay as they are.
@@ -49,7 +50,7 @@ figures: .venv/ready ## recompute every published figure and compare
 test: lint ## everything: tests, notebooks, book
 	$(BIN)/pytest -q -m "not data and not notebook and not site"
 	$(BIN)/pytest -q -m data
-	$(PAIR) $(NBVAL) book
+	$(PAIR) $(NBVAL) $$(ls -r book/*.ipynb)
 	$(PAIR) -m notebook
 	$(MAKE) --no-print-directory site
 	$(BIN)/pytest -q -m site
