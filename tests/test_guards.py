@@ -9,6 +9,7 @@ import nbformat
 import pytest
 import readme_picture
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from scipy import stats
 
 from embgan_edu import figures
 from embgan_edu.chapters import checkout, list_chapters
@@ -40,6 +41,23 @@ def test_the_picture_of_the_readme_is_the_one_in_the_book() -> None:
     message = "the chapter has changed since; run `make notebooks`"
     assert readme_picture.PICTURE.read_bytes() == readme_picture.stored_picture(), message
     assert "book/images/collapse.png" in (checkout() / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("domain", ["movie", "product"])
+def test_the_plain_gan_loses_about_one_and_a_half_points_on_average(domain: str) -> None:
+    """So say chapter 5 and the README of the 20 training seeds behind the band."""
+    gain = figures.load_register()[f"ch05/gain-{domain}"]
+    half = stats.t.ppf(0.975, gain.runs - 1) * gain.sd / gain.runs**0.5
+    assert gain.runs == 20
+    assert gain.mean + half < -1, "the interval of the mean lies well below zero"
+    assert gain.mean == pytest.approx(-1.5, abs=0.25)
+
+
+@pytest.mark.parametrize("domain", ["movie", "product"])
+def test_the_whole_band_of_the_vendi_ratio_is_about_a_quarter(domain: str) -> None:
+    """So say chapter 5 and the README of the directions that the plain GAN uses."""
+    ratio = figures.load_register()[f"ch05/vendi-{domain}"]
+    assert 0.2 < ratio.low < ratio.high < 0.35
 
 
 def good_chapter() -> nbformat.NotebookNode:
