@@ -203,6 +203,15 @@ class StackedClassifier:
             optimizer.step()
         return self
 
+    def check_trained(self) -> None:
+        """Refuse to go on with a classifier that was not trained.
+
+        Raises:
+            ConfigError: Not trained yet.
+        """
+        if not hasattr(self, "network_"):
+            raise ConfigError("This classifier is not trained yet; call fit(X, y) first.")
+
     @torch.no_grad()
     def logits(self, X: Float[np.ndarray, "draw m dim"]) -> Float[np.ndarray, "draw m label"]:
         """Logits of every row, one per label.
@@ -211,8 +220,7 @@ class StackedClassifier:
             ConfigError: Not trained yet.
             DataError: Rows that are not finite, or of other draws or dimensions than trained on.
         """
-        if not hasattr(self, "network_"):
-            raise ConfigError("This classifier is not trained yet; call fit(X, y) first.")
+        self.check_trained()
         X = check_rows(X)
         expected = self.network_.hidden.weight.shape[:2]
         if (X.shape[0], X.shape[2]) != tuple(expected):

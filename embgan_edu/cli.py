@@ -1,16 +1,26 @@
-"""The command ``embgan-edu``: data, figures, doctor."""
+"""The command ``embgan-edu``: data, ladder, figures, doctor."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from embgan_edu import chapters, doctor, figures
 from embgan_edu.cache import cache_dir
-from embgan_edu.corpora import CORPORA, load_corpus
+from embgan_edu.corpora import CORPORA, load_corpus, read_corpus
 from embgan_edu.download import PACKAGES, fetch
 from embgan_edu.embedding import embed
-from embgan_edu.errors import EmbganError
+from embgan_edu.errors import ConfigError, EmbganError, check_whole
+from embgan_edu.ladder import (
+    METHODS,
+    describe_run,
+    run_ladder,
+    summarize_ladder,
+    verdict,
+    write_table,
+)
 from embgan_edu.vectors import DEFAULT_VECTORS
 
 
@@ -40,6 +50,40 @@ def _parser() -> argparse.ArgumentParser:
 
     data = commands.add_parser("data", help="fetch, verify, embed, and describe the data")
     data.set_defaults(run=_data)
+
+    ladder = commands.add_parser(
+        "ladder",
+        help="run the ladder of chapter 10: baselines, every rung, and the ablation",
+        description="Run the ladder of chapter 10 on a domain of the book or on your own labeled "
+        "texts. What is done is kept: a run that was stopped goes on where it was.",
+    )
+    ladder.add_argument(
+        "--domain",
+        nargs="+",
+        choices=[name for name in CORPORA if name != "tweets"],
+        help="corpora of the book; several make a grid (default: movie)",
+    )
+    ladder.add_argument("--data", type=Path, metavar="FILE", help="your own CSV or Parquet file")
+    ladder.add_argument("--text", metavar="COLUMN", help="its column of texts")
+    ladder.add_argument("--label", metavar="COLUMN", help="its column of labels")
+    ladder.add_argument(
+        "--n-train", nargs="+", type=_positive, default=[100], help="training rows (100)"
+    )
+    ladder.add_argument("--draws", type=_positive, default=16, help="independent draws (16)")
+    ladder.add_argument(
+        "--method", nargs="+", metavar="NAME", help=f"only these: {', '.join(METHODS)}"
+    )
+    ladder.add_argument("--data-seed", type=int, default=2019, help="which rows are drawn (2019)")
+    ladder.add_argument("--seed", type=int, default=0, help="of training and sampling (0)")
+    ladder.add_argument(
+        "--output",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="also write every draw to .csv, or with settings and versions to .json",
+    )
+    ladder.set_defaults(run=_ladder)
 
     group = commands.add_parser("figures", help="the numbers that the book publishes")
     actions = group.add_subparsers(required=True, metavar="action")
@@ -84,6 +128,56 @@ def _data(options: argparse.Namespace) -> int:
             f"{n_unknown:>14,}"
         )
     print(f"\nEach text is embedded as the mean of its word vectors ({DEFAULT_VECTORS}).")
+    return 0
+
+
+def _ladder(options: argparse.Namespace) -> int:
+    check_whole(2, draws=options.draws)  # one draw has no interval
+    for path in options.output:  # before hours of work, not after
+        if path.suffix not in {".csv", ".json"}:
+            raise ConfigError(f"--output {path} ends in {path.suffix!r}; expected .csv or .json.")
+    if options.data is None:
+        if options.text or options.label:
+            raise ConfigError("--text and --label name columns of a file; give --data FILE too.")
+        targets = [embed(name) for name in dict.fromkeys(options.domain or ["movie"])]
+    elif options.domain:
+        raise ConfigError("Give either --domain or --data, not both.")
+    elif not options.text or not options.label:
+        raise ConfigError(f"--data {options.data} needs --text COLUMN and --label COLUMN as well.")
+    else:
+        targets = [embed(read_corpus(options.data, text=options.text, label=options.label))]
+    source = embed("tweets")
+    tables = []
+    for target in targets:
+        if target.label_names != source.label_names:
+            print(
+                f"The labels of {target.name!r} are {', '.join(target.label_names)}, not "
+                f"{', '.join(source.label_names)}: the tweets cannot help, so the ladder has no "
+                "pretraining.\n"
+            )
+        for n_train in dict.fromkeys(options.n_train):
+            tables.append(
+                run_ladder(
+                    target,
+                    source,
+                    n_train,
+                    options.draws,
+                    options.method,
+                    data_seed=options.data_seed,
+                    random_state=options.seed,
+                    progress=True,
+                    report=lambda line: print(line, file=sys.stderr, flush=True),
+                )
+            )
+    table = pd.concat(tables)
+    for path in options.output:
+        write_table(table, describe_run(options.draws, options.data_seed, options.seed), path)
+    columns = ["accuracy", "gain", "gain_low", "gain_high", "tstr", "trts", "recall", "vendi_ratio"]
+    for (name, n_train), part in summarize_ladder(table).groupby(level=[0, 1], sort=False):
+        summary = part.droplevel([0, 1])
+        print(f"{name}, {n_train} training rows, {options.draws} draws, seed {options.data_seed}")
+        print(summary[columns].round(2).to_string(na_rep="-"))
+        print(verdict(summary) + "\n")
     return 0
 
 

@@ -10,11 +10,17 @@ The generator :math:`G(z, y)` turns noise and a label into an embedding. The dis
 minimizes the non-saturating form :math:`-\log \sigma(D(G(z, y), y))` instead (Goodfellow et al.,
 2014, section 3), because the other form has almost no gradient while D wins.
 
+Four changes make the generated rows useful (Gupta, 2019): a classifier's verdict on the generated
+rows, a start from a GAN that was trained on another corpus, fresh noise on the real rows at every
+pass, and one-sided label smoothing. Each is one field of the settings or one argument of ``fit``.
+
 Read the file from top to bottom: the settings, the two networks, one training step, and the
 class that repeats the step and samples.
 """
 
+import copy
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -28,6 +34,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from embgan_edu.cache import atomic_path
+from embgan_edu.classifier import ClassifierNetwork, StackedClassifier
 from embgan_edu.errors import ConfigError, DataError, DivergenceError, check_number, check_whole
 from embgan_edu.progress import track
 from embgan_edu.stacked import (
@@ -61,6 +68,9 @@ class GANConfig:
     discriminator_rate: float = 4e-4  # and for D
     beta1: float = 0.5  # Adam's momentum; 0.5 is customary for GANs (Radford et al., 2015)
     beta2: float = 0.999  # Adam's decay of squared gradients
+    consistency: float = 0.0  # weight of the classifier's verdict in G's loss (chapter 6)
+    noise: float = 0.0  # standard deviation of noise on real rows, new at every pass (chapter 8)
+    label_smoothing: float = 0.0  # taken off the target 1 of real rows, never of fakes (chapter 9)
 
     def __post_init__(self) -> None:
         for name in ("latent_dim", "hidden", "steps", "batch_size"):
@@ -81,6 +91,17 @@ class GANConfig:
             beta1=self.beta1,
             beta2=self.beta2,
         )
+        check_number(
+            "a number of 0 or more",
+            lambda amount: 0 <= amount < np.inf,
+            consistency=self.consistency,
+            noise=self.noise,
+        )
+        check_number(
+            "a number from 0 to below 0.5: the target of real rows is 1 - label_smoothing",
+            lambda smoothing: 0 <= smoothing < 0.5,
+            label_smoothing=self.label_smoothing,
+        )
 
 
 class Generator(nn.Module):
@@ -96,6 +117,7 @@ class Generator(nn.Module):
 
     def __init__(self, dim: int, n_classes: int, config: GANConfig, streams: DrawStreams) -> None:
         super().__init__()
+        self.dim = dim
         n_draws = len(streams.generators)
 
         def block(in_dim: int) -> nn.Sequential:
@@ -166,18 +188,23 @@ def training_step(
     real: Float[Tensor, "draw batch dim"],
     onehot: Float[Tensor, "draw batch label"],
     streams: DrawStreams,
-    latent_dim: int,
+    config: GANConfig,
+    classifier: ClassifierNetwork | None = None,
 ) -> dict[str, Float[Tensor, " draw"]]:
     """Update the discriminator once, then the generator once, for every draw.
 
     The generated rows carry the labels of the real batch. Losses are summed over draws, so each
-    draw's gradient is its own.
+    draw's gradient is its own. The ``classifier`` is needed where ``config.consistency`` is above
+    0; its weights are only read.
 
     Returns:
         For every draw: both losses (nats) and the mean probability of "real" that the
         discriminator gave to the real and to the generated rows.
     """
-    batch = real.shape[1]
+    _, batch, dim = real.shape
+    latent_dim = config.latent_dim
+    if config.noise > 0:  # drawn anew at every pass: D never sees the same real row twice
+        real = real + config.noise * streams.normal(batch, dim)
 
     # Discriminator: real rows towards 1, generated rows towards 0. The generated rows are
     # computed without a graph, so that this step cannot move the generator.
@@ -185,9 +212,9 @@ def training_step(
         fake = generator(streams.normal(batch, latent_dim), onehot)
     real_logits = discriminator(real, onehot)
     fake_logits = discriminator(fake, onehot)
-    discriminator_loss = binary_cross_entropy(real_logits, 1.0) + binary_cross_entropy(
-        fake_logits, 0.0
-    )
+    discriminator_loss = binary_cross_entropy(
+        real_logits, 1.0 - config.label_smoothing
+    ) + binary_cross_entropy(fake_logits, 0.0)
     discriminator_optimizer.zero_grad()
     discriminator_loss.sum().backward()
     discriminator_optimizer.step()
@@ -197,6 +224,9 @@ def training_step(
     discriminator.requires_grad_(False)
     fake = generator(streams.normal(batch, latent_dim), onehot)
     generator_loss = binary_cross_entropy(discriminator(fake, onehot), 1.0)
+    if classifier is not None and config.consistency > 0:  # its verdict should be the row's label
+        verdict = -(onehot * F.log_softmax(classifier(fake), dim=2)).sum(dim=2).mean(dim=1)
+        generator_loss = generator_loss + config.consistency * verdict
     generator_optimizer.zero_grad()
     generator_loss.sum().backward()
     generator_optimizer.step()
@@ -239,13 +269,27 @@ class GAN:
         self,
         X: Float[np.ndarray, "draw n dim"],
         y: Int[np.ndarray, "draw n"],
+        classifier: StackedClassifier | None = None,
+        start: "GAN | None" = None,
         progress: bool = False,
+        after_step: Callable[[int], None] | None = None,
     ) -> "GAN":
-        """Train on the rows of ``X`` with labels ``y``; show a progress line if asked.
+        """Train on the rows of ``X`` with labels ``y``.
+
+        Args:
+            X: Real rows, standardized.
+            y: Their labels.
+            classifier: Whose verdict the generated rows must meet, where ``consistency`` is
+                above 0. It is trained, and stays as it is.
+            start: A trained GAN whose weights are the initial ones. It stays as it is.
+            progress: Show a progress line.
+            after_step: Called after every step with the number of steps done; it may sample.
 
         Raises:
             DataError: Wrong shapes, non-finite values, or a draw that lacks a label.
-            ConfigError: ``batch_size`` is larger than the data.
+            ConfigError: ``batch_size`` is larger than the data, ``consistency`` and
+                ``classifier`` come one without the other, or ``classifier`` or ``start`` were
+                made for other draws, dimensions, labels, or layers.
             DivergenceError: A loss stopped being finite; names the step and the draw.
         """
         X, y = check_training_arrays(X, y)
@@ -263,9 +307,18 @@ class GAN:
                 f"No row of draw {draw} has the label {label}, though the labels go up to "
                 f"{y.max()}. Give every draw rows of every label, or number the labels anew."
             )
+        n_classes = onehots.shape[2]
+        self._check_classifier(classifier, n_draws, dim, n_classes)
+        self._check_start(start, n_draws, dim, n_classes)
         device = pick_device()
         streams = DrawStreams(self.random_state, n_draws, device)
         self._build(dim, onehots.mean(axis=1), streams)
+        if start is not None:
+            self.generator_.load_state_dict(start.generator_.state_dict())
+            self.discriminator_.load_state_dict(start.discriminator_.state_dict())
+        judge = None
+        if classifier is not None:
+            judge = copy.deepcopy(classifier.network_).requires_grad_(False).to(device)
         # foreach, not fused: the fused kernel rounds the last few weights of a tensor differently,
         # and where the last ones lie depends on the number of draws.
         generator_optimizer, discriminator_optimizer = (
@@ -290,7 +343,8 @@ class GAN:
                 rows[each_draw, chosen],
                 labels[each_draw, chosen],
                 streams,
-                config.latent_dim,
+                config,
+                judge,
             )
             finite = torch.isfinite(record["discriminator_loss"] + record["generator_loss"])
             if not finite.all():
@@ -301,6 +355,9 @@ class GAN:
                     "standardized."
                 )
             records.append(record)
+            if after_step is not None:
+                after_step(step + 1)
+                self.generator_.train()  # sampling switched it to its running averages
         self.history = {
             name: torch.stack([record[name] for record in records]).cpu().numpy()
             for name in records[0]
@@ -342,6 +399,24 @@ class GAN:
             streams.normal(n, self.config.latent_dim), F.one_hot(y, n_classes).float()
         )
         return X.cpu().numpy(), y.cpu().numpy()
+
+    def select(self, draws: slice | Sequence[int]) -> "GAN":
+        """Return the GANs of some draws, such as ``gan.select([0] * 16)`` for 16 copies of one.
+
+        Raises:
+            ConfigError: Not trained yet.
+        """
+        if not hasattr(self, "generator_"):
+            raise ConfigError("This GAN is not trained yet; call fit(X, y) before select().")
+        chosen = draws if isinstance(draws, slice) else list(draws)
+        gan = GAN(self.config, self.random_state)
+        gan.history = {name: values[:, chosen] for name, values in self.history.items()}
+        frequencies = self.frequencies_[chosen]
+        gan._build(self._dim(), frequencies.cpu().numpy(), DrawStreams(0, len(frequencies)))
+        for name in ("generator_", "discriminator_"):
+            state = getattr(self, name).state_dict()
+            getattr(gan, name).load_state_dict({key: value[chosen] for key, value in state.items()})
+        return gan
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write settings and weights to a safetensors file; no code is stored in it.
@@ -391,6 +466,54 @@ class GAN:
                 f"{path} does not hold a GAN of this package ({error}). Train it again."
             ) from error
         return gan
+
+    def _dim(self) -> int:
+        return self.generator_.dim
+
+    def _check_classifier(
+        self, classifier: StackedClassifier | None, n_draws: int, dim: int, n_classes: int
+    ) -> None:
+        weight = self.config.consistency
+        if classifier is None:
+            if weight > 0:
+                raise ConfigError(
+                    f"consistency={weight} needs a trained classifier: fit(X, y, classifier=...)."
+                )
+            return
+        if weight == 0:
+            raise ConfigError(
+                "A classifier was given, but consistency=0; set it to a weight such as 1.0."
+            )
+        classifier.check_trained()
+        network = classifier.network_
+        given = (*network.hidden.weight.shape[:2], network.output.weight.shape[2])
+        if given != (n_draws, dim, n_classes):
+            raise ConfigError(
+                "The consistency classifier was trained on {} draws of {}-dimensional rows with {} "
+                "labels; ".format(*given)
+                + f"X and y have {n_draws}, {dim} and {n_classes}. "
+                "Train it on rows of the same draws."
+            )
+
+    def _check_start(self, start: "GAN | None", n_draws: int, dim: int, n_classes: int) -> None:
+        if start is None:
+            return
+        if not hasattr(start, "generator_"):
+            raise ConfigError("The GAN to start from is not trained yet; call its fit(X, y) first.")
+        for name in ("latent_dim", "hidden", "batch_norm"):
+            ours, theirs = getattr(self.config, name), getattr(start.config, name)
+            if ours != theirs:
+                raise ConfigError(
+                    f"The GAN to start from has {name}={theirs}, this one {name}={ours}; their "
+                    "weights do not fit. Give both the same."
+                )
+        given = (len(start.frequencies_), start._dim(), start.frequencies_.shape[1])
+        if given != (n_draws, dim, n_classes):
+            raise ConfigError(
+                "The GAN to start from has {} draws, {} dimensions and {} labels; ".format(*given)
+                + f"X and y have {n_draws}, {dim} and {n_classes}. Its method select() repeats or "
+                "picks draws."
+            )
 
     def _build(
         self, dim: int, frequencies: Float[np.ndarray, "draw label"], streams: DrawStreams

@@ -50,6 +50,17 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if "cuda" in available else available[-1])
 
 
+def describe_computer() -> str:
+    """Return what the rounding of a result may depend on: torch, device, kind of processor.
+
+    Example:
+        >>> describe_computer().startswith("torch ")
+        True
+    """
+    kind = torch.backends.cpu.get_cpu_capability()
+    return f"torch {torch.__version__.split('+')[0]}, {pick_device()}, {kind}"
+
+
 class DrawStreams:
     """One random generator per draw.
 

@@ -5,12 +5,17 @@ import json
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from embgan_edu import cli, doctor, figures
+from embgan_edu import cli, doctor, figures, recipe
+from embgan_edu.corpora import Corpus
 from embgan_edu.doctor import Finding
+from embgan_edu.embedding import EmbeddedCorpus
 from embgan_edu.figures import Figure
+from embgan_edu.gan import GANConfig
 
 GAIN = Figure("ch03/gain", "gain", "points", 1, 0.5, 0.2, 0.8, 0.5, 0.1, 20, 0.0, "0", "CPU")
 
@@ -159,3 +164,81 @@ def test_data_that_cannot_be_fetched_are_told_in_two_lines(
     err = capsys.readouterr().err
     assert err.startswith("embgan-edu: Cannot fetch vaderSentiment-3.3.2.tar.gz")
     assert err.count("\n") == 2
+
+
+@pytest.fixture
+def small_ladder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Toy corpora in place of the book's, GANs that train in no time, and a cache apart."""
+    monkeypatch.setenv("EMBGAN_CACHE", str(tmp_path / "cache"))
+    small = GANConfig(latent_dim=4, hidden=16, steps=10, batch_size=16)
+    monkeypatch.setattr(recipe, "GANConfig", lambda: small)
+
+    def embed(corpus: Corpus | str) -> EmbeddedCorpus:
+        name = corpus if isinstance(corpus, str) else corpus.name
+        names = ("negative", "positive") if isinstance(corpus, str) else corpus.label_names
+        y = np.arange(120) % len(names) if isinstance(corpus, str) else corpus.labels
+        X = np.random.default_rng(len(name)).normal(size=(len(y), 5)) + y[:, None]
+        return EmbeddedCorpus(name, X, y, names, 0)
+
+    monkeypatch.setattr(cli, "embed", embed)
+
+
+LADDER_ARGUMENTS = ["--n-train", "24", "--draws", "3", "--method", "jitter", "+ smoothing"]
+
+
+def test_the_ladder_prints_and_writes_its_table(
+    small_ladder: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = [str(tmp_path / name) for name in ("table.csv", "table.json")]
+    arguments = ["ladder", "--domain", "movie", "product", *LADDER_ARGUMENTS, "--output", *written]
+    assert cli.main(arguments) == 0
+    printed, progress = capsys.readouterr()
+    assert "movie, 24 training rows, 3 draws, seed 2019" in printed
+    assert "product, 24 training rows" in printed and "The whole recipe" in printed
+    assert "[2/2] movie, 24 rows, 3 draws: + smoothing" in progress
+    table = pd.read_csv(written[0], comment="#")
+    assert len(table) == 2 * 4 * 3
+    whole = json.loads(Path(written[1]).read_text(encoding="utf-8"))
+    assert whole["training_seed"] == 0 and len(whole["rows"]) == len(table)
+    # The second time everything is read.
+    assert cli.main(arguments) == 0
+    again, progress = capsys.readouterr()
+    assert again == printed and "rows, 3 draws:" not in progress
+
+
+def test_the_ladder_runs_on_the_readers_own_texts(
+    small_ladder: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("bad", "fine", "good")
+    lines = [f"text number {i},{names[i % 3]}" for i in range(120)]
+    path = tmp_path / "mine.csv"
+    path.write_text("review,verdict\n" + "\n".join(lines), encoding="utf-8")
+    columns = ["--data", str(path), "--text", "review", "--label", "verdict"]
+    sizes = ["--n-train", "24", "--draws", "3"]
+    assert cli.main(["ladder", *columns, *sizes, "--method", "+ consistency"]) == 0
+    printed = capsys.readouterr().out
+    assert "bad, fine, good, not negative, positive: the tweets cannot help" in printed
+    assert "The last rung run, '+ consistency'," in printed
+    assert cli.main(["ladder", *columns, *sizes, "--method", "+ noise"]) == 2
+    assert "excludes '+ noise'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["--draws", "1"], "draws=1; expected a whole number of 2"),
+        (["--output", "table.xlsx"], "'.xlsx'; expected .csv or .json"),
+        (["--text", "review"], "give --data FILE too"),
+        (["--data", "x.csv"], "needs --text COLUMN and --label COLUMN"),
+        (["--data", "x.csv", "--domain", "movie"], "either --domain or --data"),
+        (["--data", "x.csv", "--text", "a", "--label", "b"], "no file x.csv"),
+        (["--n-train", "500"], "n_train=500, but the corpus"),
+        (["--method", "magic"], "no method 'magic'"),
+        (["--seed", "-1"], "random_state=-1"),
+    ],
+)
+def test_the_ladder_refuses_what_cannot_work(
+    small_ladder: None, wrong: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["ladder", *wrong]) == 2
+    assert message in capsys.readouterr().err

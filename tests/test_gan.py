@@ -1,6 +1,7 @@
 """The GAN: one step against closed forms and plain torch, then its promises."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embgan_edu.classifier import StackedClassifier
 from embgan_edu.errors import ConfigError, DataError, DivergenceError
 from embgan_edu.gan import (
     GAN,
@@ -38,7 +40,7 @@ def one_step(config=SMALL, n_draws=2, **settings):
     real = streams.normal(8, 5)
     onehot = F.one_hot(torch.arange(8) % 2, 2).float().expand(n_draws, 8, 2)
     optimizers = [torch.optim.SGD(net.parameters(), lr=1.0) for net in (generator, discriminator)]
-    return generator, discriminator, *optimizers, real, onehot, streams, config.latent_dim
+    return generator, discriminator, *optimizers, real, onehot, streams, config
 
 
 @given(st.floats(-30, 30), st.floats(0, 1))
@@ -61,13 +63,13 @@ def test_an_undecided_discriminator_costs_two_log_two():
 def test_one_step_is_what_autograd_says():
     """An independent step, draw by draw, with torch's own layers' formulas."""
     arguments = one_step()
-    generator, discriminator, *_, real, onehot, streams, latent_dim = arguments
+    generator, discriminator, *_, real, onehot, streams, config = arguments
     g, d = copy.deepcopy(generator), copy.deepcopy(discriminator)
     states = [s.get_state() for s in streams.generators]
     training_step(*arguments)
     for stream, state in zip(streams.generators, states, strict=True):
         stream.set_state(state)
-    z1, z2 = streams.normal(8, latent_dim), streams.normal(8, latent_dim)
+    z1, z2 = (streams.normal(8, config.latent_dim) for _ in range(2))
 
     loss = F.softplus(-d(real, onehot)).mean(1) + F.softplus(
         d(g(z1, onehot).detach(), onehot)
@@ -103,8 +105,8 @@ def test_the_discriminators_half_leaves_the_generator_alone():
 
 
 def test_both_networks_read_the_label():
-    generator, discriminator, _, _, real, onehot, streams, latent_dim = one_step()
-    z = streams.normal(8, latent_dim)
+    generator, discriminator, _, _, real, onehot, streams, config = one_step()
+    z = streams.normal(8, config.latent_dim)
     assert not torch.allclose(generator(z, onehot), generator(z, onehot.flip(2)))
     assert not torch.allclose(discriminator(real, onehot), discriminator(real, onehot.flip(2)))
 
@@ -249,3 +251,178 @@ def test_a_draw_without_a_label_is_refused_since_it_could_be_asked_for_that_labe
     y[1] = 0
     with pytest.raises(DataError, match=r"No row of draw 1 has the label 1.*go up to 1"):
         GAN(SMALL).fit(X, y)
+
+
+# The four changes.
+
+
+def judge_of(data, seed=0):
+    return StackedClassifier(random_state=seed).fit(*data)
+
+
+def first_real_rows(monkeypatch, data, steps=2, **settings):
+    """The real rows of the first steps, as the discriminator sees them."""
+    seen = []
+    forward = Discriminator.forward
+
+    def look(self, x, onehot):
+        seen.append(x.detach().clone())
+        return forward(self, x, onehot)
+
+    monkeypatch.setattr(Discriminator, "forward", look)
+    # Every row in every batch, so that the batches differ in their order only.
+    GAN(dataclasses.replace(SMALL, steps=steps, batch_size=40, **settings)).fit(*data)
+    return seen[::3]  # real, then generated for D, then generated for G
+
+
+def test_noise_has_its_size_and_is_new_at_every_pass(monkeypatch, data):
+    first, second = first_real_rows(monkeypatch, data, noise=0.5)
+    rows = torch.as_tensor(data[0])
+    # Each noisy row belongs to the nearest clean one; what is left is the noise of that pass.
+    errors = [
+        batch - rows.gather(1, torch.cdist(batch, rows).argmin(2)[..., None].expand_as(batch))
+        for batch in (first, second)
+    ]
+    assert torch.cat(errors).std() == pytest.approx(0.5, rel=0.1)
+    sums = [batch.sum(dim=1) for batch in (first, second)]  # the order of the rows drops out
+    assert not torch.allclose(*sums, atol=0.1)
+
+
+def test_without_noise_the_real_rows_stay_as_they_are(monkeypatch, data):
+    for batch in first_real_rows(monkeypatch, data):
+        np.testing.assert_allclose(batch.sum(1), data[0].sum(axis=1), rtol=1e-4)
+
+
+def test_smoothing_moves_the_real_target_and_never_the_fake_one():
+    """At logit 0 each term's slope is sigma - target: 0.5 - 0.9 for real, 0.5 - 0 for fakes."""
+    arguments = one_step(dataclasses.replace(SMALL, label_smoothing=0.1))
+    discriminator = arguments[1]
+    for parameter in discriminator.parameters():
+        torch.nn.init.zeros_(parameter)
+    training_step(*arguments)
+    # The bias of the last layer moved by minus the sum of both mean slopes, at rate 1.
+    np.testing.assert_allclose(
+        discriminator.layers[-1].bias.detach().flatten(), -((0.5 - 0.9) + 0.5), atol=1e-6
+    )
+
+
+def test_consistency_is_cross_entropy_and_reaches_the_generator_alone(data):
+    config = dataclasses.replace(SMALL, consistency=2.0)
+    judge = judge_of(data)
+    before = copy.deepcopy(judge.network_.state_dict())
+    arguments = one_step(config, n_draws=3)
+    twins = copy.deepcopy(arguments[:2]), [s.get_state() for s in arguments[6].generators]
+    record = training_step(*arguments, judge.network_.requires_grad_(False))
+    (g, _), states = twins
+    streams = arguments[6]
+    for stream, state in zip(streams.generators, states, strict=True):
+        stream.set_state(state)
+    streams.normal(8, config.latent_dim)
+    with torch.no_grad():
+        fake = g(streams.normal(8, config.latent_dim), arguments[5])
+        logits = judge.network_(fake)
+        # The discriminator that the generator meets has already taken its step.
+        expected = F.softplus(-arguments[1](fake, arguments[5])).mean(1)
+        labels = arguments[5].argmax(2)
+        for k in range(3):
+            expected[k] += 2 * F.cross_entropy(logits[k], labels[k])
+    torch.testing.assert_close(record["generator_loss"], expected)
+    assert all(torch.equal(v, before[k]) for k, v in judge.network_.state_dict().items())
+
+
+def test_consistency_brings_the_judges_agreement(data):
+    judge = judge_of(data)
+    agreement = {}
+    for weight in (0.0, 5.0):
+        config = dataclasses.replace(SMALL, steps=200, generator_rate=3e-3, consistency=weight)
+        gan = GAN(config).fit(*data, classifier=judge if weight else None)
+        agreement[weight] = judge.score(*gan.sample(200)).mean()
+    assert agreement[5.0] > 0.95 > agreement[0.0]
+
+
+def test_a_judge_stays_as_it_was_and_may_still_be_trained(data):
+    judge = judge_of(data)
+    before = judge.logits(data[0])
+    GAN(dataclasses.replace(SMALL, consistency=1.0)).fit(*data, classifier=judge)
+    np.testing.assert_array_equal(judge.logits(data[0]), before)
+    assert all(p.requires_grad for p in judge.network_.parameters())
+
+
+def test_a_start_gives_its_weights_and_keeps_them(data):
+    first = GAN(SMALL).fit(*data)
+    before = first.sample(10)[0]
+    still = dataclasses.replace(SMALL, steps=1, generator_rate=1e-12, discriminator_rate=1e-12)
+    np.testing.assert_allclose(
+        GAN(still, random_state=9).fit(*data, start=first).sample(10)[0], before, atol=1e-5
+    )
+    moved = GAN(SMALL, random_state=9).fit(*data, start=first)
+    assert not np.allclose(moved.sample(10)[0], before, atol=1e-2)
+    np.testing.assert_array_equal(first.sample(10)[0], before)
+
+
+def test_select_picks_and_repeats_draws(data):
+    gan = GAN(dataclasses.replace(SMALL, batch_norm=True)).fit(*data)
+    X, _ = gan.sample(6, label=1)
+    picked = gan.select([2, 0, 2])
+    assert picked.history["generator_loss"].shape == (25, 3)
+    # The weights are those of draw 2; the noise is that of the new place.
+    streams = DrawStreams(0, 3)
+    onehot = F.one_hot(torch.ones(3, 6, dtype=torch.long), 2).float()
+    with torch.no_grad():
+        z = streams.normal(6, SMALL.latent_dim)[[1, 1, 1]]
+        gan.generator_.eval(), picked.generator_.eval()
+        ours, theirs = picked.generator_(z, onehot), gan.generator_(z, onehot)
+    torch.testing.assert_close(ours, theirs[[2, 0, 2]])
+    assert len(gan.select(slice(1)).sample(6, label=1)[0]) == 1
+    np.testing.assert_array_equal(gan.select(slice(1)).sample(6, label=1)[0], X[:1])
+
+
+def test_after_step_is_told_of_every_step_and_may_sample(data):
+    steps = []
+    looked = GAN(dataclasses.replace(SMALL, batch_norm=True))
+    looked.fit(*data, after_step=lambda step: steps.append((step, looked.sample(3)[0].shape)))
+    assert steps == [(step, (3, 3, 5)) for step in range(1, 26)]
+    quiet = GAN(dataclasses.replace(SMALL, batch_norm=True)).fit(*data)
+    np.testing.assert_array_equal(looked.sample(5)[0], quiet.sample(5)[0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"consistency": -1.0}, "consistency=-1.0; expected a number of 0 or more"),
+        ({"noise": -0.3}, "noise=-0.3; expected a number of 0 or more"),
+        ({"noise": float("inf")}, "noise=inf"),
+        ({"label_smoothing": 1.1}, r"label_smoothing=1\.1; .*1 - label_smoothing"),
+        ({"label_smoothing": -0.1}, "label_smoothing=-0.1"),
+    ],
+)
+def test_impossible_changes_are_refused_by_name(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        GANConfig(**settings)
+
+
+def test_a_judge_or_a_start_that_does_not_fit_is_refused_before_training(data, monkeypatch):
+    X, y = data
+    monkeypatch.setattr("embgan_edu.gan.training_step", lambda *a: pytest.fail("training began"))
+    strict = GAN(dataclasses.replace(SMALL, consistency=1.0))
+    with pytest.raises(ConfigError, match=r"consistency=1\.0 needs a trained classifier"):
+        strict.fit(X, y)
+    with pytest.raises(ConfigError, match="consistency=0; set it"):
+        GAN(SMALL).fit(X, y, classifier=judge_of(data))
+    with pytest.raises(ConfigError, match="not trained yet"):
+        strict.fit(X, y, classifier=StackedClassifier())
+    with pytest.raises(ConfigError, match="3 draws of 4-dimensional rows with 2 labels; X and y"):
+        strict.fit(X, y, classifier=judge_of((X[..., :4], y)))
+    with pytest.raises(ConfigError, match="not trained yet"):
+        GAN(SMALL).fit(X, y, start=GAN(SMALL))
+
+
+def test_weights_of_another_architecture_are_refused(data):
+    X, y = data
+    start = GAN(SMALL).fit(X, y)
+    for field, value in (("hidden", 8), ("latent_dim", 3), ("batch_norm", True)):
+        other = GAN(dataclasses.replace(SMALL, **{field: value}))
+        with pytest.raises(ConfigError, match=f"to start from has {field}=.*{field}={value}"):
+            other.fit(X, y, start=start)
+    with pytest.raises(ConfigError, match=r"has 3 draws, 5 dimensions.*select\(\)"):
+        GAN(SMALL).fit(X[:2], y[:2], start=start)

@@ -136,7 +136,9 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 def test_no_text_of_a_corpus_and_no_archive_is_in_the_repository() -> None:
     endings = {".gz", ".whl", ".npz", ".npy", ".parquet", ".csv", ".zip"}
-    assert [path for path in files() if path.suffix in endings] == []
+    found = {str(path.relative_to(ROOT)) for path in files() if path.suffix in endings}
+    # The stored table of chapter 10 holds numbers and the names of methods.
+    assert found <= {"embgan_edu/ladder.csv"}
 
 
 def test_imports_go_one_way() -> None:
@@ -155,6 +157,8 @@ def test_imports_go_one_way() -> None:
         "baselines",
         "metrics",
         "evaluation",
+        "recipe",
+        "ladder",
         "plots",
         "figures",
         "chapters",
