@@ -5,6 +5,7 @@ cell is kept in the cache under a key of all that it depends on, so a run that w
 where it was, and a second run only reads.
 """
 
+import inspect
 import json
 import platform
 from collections.abc import Callable, Iterable, Sequence
@@ -283,9 +284,7 @@ def _wide(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell_path(arrays: Iterable[Any], settings: tuple[Any, ...]) -> Path:
-    code = code_key(
-        *("baselines", "classifier", "evaluation", "gan", "ladder", "metrics", "protocol"),
-        *("recipe", "stacked"),
-    )
-    key = content_key(json.dumps(settings), *arrays, code, describe_computer())
+    modules = ("baselines", "classifier", "evaluation", "gan", "metrics", "protocol", "recipe")
+    code = [code_key(*modules, "stacked"), inspect.getsource(_fit), inspect.getsource(_wide)]
+    key = content_key(json.dumps(settings), *arrays, *code, describe_computer())
     return cache_dir() / "ladder" / f"{key}.csv"

@@ -4,6 +4,10 @@ Real data are blue, synthetic data are orange, and shapes differ as well, so the
 color blindness and gray print. Every function returns the figure and changes no global setting.
 """
 
+import base64
+import html
+import io
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -124,6 +128,41 @@ def plot_gains(summaries: Mapping[str, pd.DataFrame]) -> Figure:
         axes.set(title=title, xlabel="gain (points)", yticks=y, yticklabels=methods)
         _tidy(axes)
     return figure
+
+
+def scrub(frames: Mapping[str, Figure], alt: str) -> str:
+    """Return HTML that shows one of several pictures, chosen with a slider.
+
+    The pictures are in the HTML itself, so the page needs no server and no network.
+
+    Args:
+        frames: For each caption, a picture; all of one size.
+        alt: What is seen, for those who do not see it.
+
+    Example:
+        >>> page = scrub({"step 1": Figure(), "step 2": Figure()}, alt="an empty picture, twice")
+        >>> page.startswith("<div"), 'max="1"' in page
+        (True, True)
+    """
+    pictures = {}
+    for caption, figure in frames.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=80)
+        data = base64.b64encode(buffer.getvalue()).decode()
+        pictures[caption] = f"data:image/png;base64,{data}"
+    first = next(iter(pictures))
+    # Only this element's own picture and caption are touched: a page may hold several.
+    script = (
+        "const f = JSON.parse(this.dataset.frames)[this.value], p = this.parentElement;"
+        "p.querySelector('img').src = f[1]; p.querySelector('output').value = f[0];"
+    )
+    data = html.escape(json.dumps(list(pictures.items())))
+    return (
+        f'<div class="scrub"><img src="{pictures[first]}" alt="{html.escape(alt)}"><br>'
+        f'<input type="range" min="0" max="{len(pictures) - 1}" value="0" style="width: 60%" '
+        f'aria-label="moment" data-frames="{data}" oninput="{script}"> '
+        f"<output>{html.escape(first)}</output></div>"
+    )
 
 
 def _smooth(values: Float[np.ndarray, "steps draw"]) -> Float[np.ndarray, "points draw"]:

@@ -9,8 +9,8 @@ from tqdm import tqdm
 def track(n_steps: int, label: str, enabled: bool) -> Iterator[int]:
     """Count from 0 to ``n_steps - 1`` and show how far the count is.
 
-    In a terminal this is a bar on standard error. In a notebook one line is rewritten in place,
-    and what stays in the stored output is the same on every machine.
+    In a terminal this is a bar on standard error, in a file nothing. In a notebook one line is
+    rewritten in place, and what stays in the stored output is the same on every machine.
 
     Example:
         >>> list(track(3, "train", enabled=False))
@@ -19,7 +19,7 @@ def track(n_steps: int, label: str, enabled: bool) -> Iterator[int]:
     if not enabled:
         yield from range(n_steps)
     elif not _in_notebook():
-        yield from tqdm(range(n_steps), desc=label, leave=False)
+        yield from tqdm(range(n_steps), desc=label, leave=False, disable=None)
     else:
         from IPython.display import display
 

@@ -1,9 +1,9 @@
 """The recipe of chapters 6 to 9: four changes that make the GAN's rows useful (Gupta, 2019).
 
 Every change has a name. A *rung* is a set of changes on top of the plain GAN; the ladder adds one
-change after the other, and the ablation leaves one out. The changes are the paper's, the numbers
-are ours: they were chosen by cross-validation inside training rows of draws that no chapter
-reports (``benchmarks/choose_recipe.py``), once for all domains.
+change after the other, and the ablation leaves one out. The changes but batch normalization are
+the paper's, the numbers are ours: one choice for all domains, by cross-validation inside training
+rows of draws that no chapter reports (``benchmarks/choose_recipe.py``).
 """
 
 import json

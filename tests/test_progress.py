@@ -1,5 +1,7 @@
 """The progress line counts right, in a terminal and in a notebook."""
 
+import sys
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -8,9 +10,16 @@ from embgan_edu.progress import track
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_it_counts_every_step_once(enabled: bool, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("terminal", [True, False])
+def test_it_counts_every_step_once_and_draws_in_a_terminal_only(
+    enabled: bool,
+    terminal: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     assert list(track(57, "training", enabled)) == list(range(57))
-    assert ("training" in capsys.readouterr().err) == enabled
+    assert ("training" in capsys.readouterr().err) == (enabled and terminal)
 
 
 def test_a_notebook_keeps_one_line_that_is_always_the_same() -> None:
