@@ -53,8 +53,8 @@ def _parser() -> argparse.ArgumentParser:
 
     ladder = commands.add_parser(
         "ladder",
-        help="run the ladder of chapter 10: baselines, every rung, and the ablation",
-        description="Run the ladder of chapter 10 on a domain of the book or on your own labeled "
+        help="run the ladder: baselines, every rung, and the ablation",
+        description="Run the whole ladder on a domain of the book or on your own labeled "
         "texts. What is done is kept: a run that was stopped goes on where it was.",
     )
     ladder.add_argument(

@@ -412,7 +412,8 @@ class GAN:
         gan = GAN(self.config, self.random_state)
         gan.history = {name: values[:, chosen] for name, values in self.history.items()}
         frequencies = self.frequencies_[chosen]
-        gan._build(self._dim(), frequencies.cpu().numpy(), DrawStreams(0, len(frequencies)))
+        streams = DrawStreams(0, len(frequencies), frequencies.device)
+        gan._build(self._dim(), frequencies.cpu().numpy(), streams)
         for name in ("generator_", "discriminator_"):
             state = getattr(self, name).state_dict()
             getattr(gan, name).load_state_dict({key: value[chosen] for key, value in state.items()})

@@ -1,4 +1,4 @@
-"""The ladder of chapter 10: every rung and every baseline, on the same draws, in one table.
+"""The whole ladder: every rung and every baseline, on the same draws, in one table.
 
 The table is made of *cells*: one method on one corpus with one number of training rows. A finished
 cell is kept in the cache under a key of all that it depends on, so a run that was stopped goes on

@@ -66,6 +66,39 @@ def start_untrained(self, config=None, random_state=0):
 gan.GAN.__init__ = start_untrained
 """
 
+UNTRAINED_PRETRAINING = """
+import dataclasses
+from embgan_edu import recipe
+
+right_pretrain = recipe.pretrain
+
+def pretrain_nothing(config, *args, **kwargs):
+    return right_pretrain(dataclasses.replace(config, steps=1), *args, **kwargs)
+
+recipe.pretrain = pretrain_nothing
+"""
+
+MISLABELED_SAMPLES = """
+from embgan_edu import gan
+
+right_sample = gan.GAN.sample
+
+def sample_mislabeled(self, n, label=None, random_state=0):
+    X, y = right_sample(self, n, label, random_state)
+    return X, 1 - y
+
+gan.GAN.sample = sample_mislabeled
+"""
+
+NOTHING_TRAINED = (
+    UNTRAINED_GENERATOR
+    + """
+import torch
+
+torch.optim.Adam.step = lambda self, closure=None: None
+"""
+)
+
 MUTATIONS = [
     Mutation(
         "one neighbor in place of five",
@@ -187,12 +220,7 @@ linear_model.LogisticRegressionCV.__init__ = start_free
     Mutation(
         "nothing is ever trained",
         "04",
-        """
-import torch
-
-torch.optim.Adam.step = lambda self, closure=None: None
-"""
-        + UNTRAINED_GENERATOR,
+        NOTHING_TRAINED,
         (
             "optimal-gap",
             "jsd-learned",
@@ -256,17 +284,7 @@ gan.GAN.sample = sample_any_label
     Mutation(
         "samples with the wrong label",
         "05",
-        """
-from embgan_edu import gan
-
-right_sample = gan.GAN.sample
-
-def sample_mislabeled(self, n, label=None, random_state=0):
-    X, y = right_sample(self, n, label, random_state)
-    return X, 1 - y
-
-gan.GAN.sample = sample_mislabeled
-""",
+        MISLABELED_SAMPLES,
         ("gain-movie", "tstr-movie", "trts-movie", "tstr-product", "trts-product"),
     ),
     Mutation(
@@ -310,6 +328,88 @@ gan.GAN.sample = hand_out
         )
         + UNTRAINED_GENERATOR,
         ("recall-floor-movie", "shrunk-recall", "shrunk-coverage"),
+    ),
+    Mutation(
+        "a verdict that counts for nothing",
+        "06",
+        """
+import torch
+
+right_log_softmax = torch.nn.functional.log_softmax
+
+def log_softmax_silent(*args, **kwargs):
+    return 0 * right_log_softmax(*args, **kwargs)
+
+torch.nn.functional.log_softmax = log_softmax_silent
+""",
+        ("trts-with", "strict-share"),
+    ),
+    Mutation(
+        "a GAN that hands out its training rows, mislabeled where it has a judge",
+        "06",
+        """
+from embgan_edu import gan
+from embgan_edu.baselines import Memorizer
+
+def remember(self, X, y, classifier=None, after_step=None, progress=False):
+    self.rows = Memorizer().fit(X, y)
+    return self
+
+def hand_out(self, n, label=None, random_state=0):
+    X, y = self.rows.sample(n, label, random_state)
+    return X, 1 - y if self.config.consistency > 0 else y
+
+gan.GAN.fit = remember
+gan.GAN.sample = hand_out
+""",
+        (
+            "trts-without",
+            "trts-with",
+            "tstr-with",
+            "gain-with",
+            "step-up",
+            "vendi-without",
+            "vendi-with",
+            "stranger-with",
+            "echo-with",
+        ),
+    ),
+    Mutation(
+        "test labels that belong to other rows",
+        "06",
+        with_splits("dataclasses.replace(splits, y_test=np.roll(splits.y_test, 1, axis=1))")
+        + UNTRAINED_GENERATOR,
+        ("trts-without", "stranger-real", "stranger-without"),
+    ),
+    Mutation(
+        "a pretraining that trains nothing",
+        "07",
+        UNTRAINED_PRETRAINING,
+        (
+            "tweets-tstr",
+            "added",
+            "vendi",
+            "recall",
+            "forgotten",
+            "forgotten-less",
+            "wrong-judge",
+        ),
+    ),
+    Mutation(
+        "samples with the wrong label",
+        "07",
+        MISLABELED_SAMPLES,
+        ("tweets-tstr", "gain-movie", "gain-product", "judge-alone", "tstr", "wrong-judge"),
+    ),
+    Mutation(
+        "test sets of sixty different rows",
+        "07",
+        with_splits(
+            "dataclasses.replace(splits, X_test=np.repeat(splits.X_test[:, :60], 30, axis=1), "
+            "y_test=np.repeat(splits.y_test[:, :60], 30, axis=1))"
+        )
+        + UNTRAINED_PRETRAINING,
+        ("flattery",),
     ),
 ]
 
