@@ -230,7 +230,7 @@ def write_table(table: pd.DataFrame, about: dict[str, Any], path: Path) -> None:
             temporary.write_text(json.dumps(whole, indent=1), encoding="utf-8")
 
 
-def read_table(path: Path = STORED) -> tuple[pd.DataFrame, dict[str, Any]]:
+def read_table(path: Path | None = None) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read a table that :func:`write_table` wrote as CSV, and what it says of itself.
 
     Args:
@@ -239,6 +239,7 @@ def read_table(path: Path = STORED) -> tuple[pd.DataFrame, dict[str, Any]]:
     Raises:
         DataError: The file is missing, or is not such a table.
     """
+    path = STORED if path is None else path
     try:
         with open(path, encoding="utf-8") as file:
             about = json.loads(file.readline().removeprefix("#"))
