@@ -413,7 +413,7 @@ class GAN:
         gan.history = {name: values[:, chosen] for name, values in self.history.items()}
         frequencies = self.frequencies_[chosen]
         streams = DrawStreams(0, len(frequencies), frequencies.device)
-        gan._build(self._dim(), frequencies.cpu().numpy(), streams)
+        gan._build(self.generator_.dim, frequencies.cpu().numpy(), streams)
         for name in ("generator_", "discriminator_"):
             state = getattr(self, name).state_dict()
             getattr(gan, name).load_state_dict({key: value[chosen] for key, value in state.items()})
@@ -468,9 +468,6 @@ class GAN:
             ) from error
         return gan
 
-    def _dim(self) -> int:
-        return self.generator_.dim
-
     def _check_classifier(
         self, classifier: StackedClassifier | None, n_draws: int, dim: int, n_classes: int
     ) -> None:
@@ -508,7 +505,7 @@ class GAN:
                     f"The GAN to start from has {name}={theirs}, this one {name}={ours}; their "
                     "weights do not fit. Give both the same."
                 )
-        given = (len(start.frequencies_), start._dim(), start.frequencies_.shape[1])
+        given = (len(start.frequencies_), start.generator_.dim, start.frequencies_.shape[1])
         if given != (n_draws, dim, n_classes):
             raise ConfigError(
                 "The GAN to start from has {} draws, {} dimensions and {} labels; ".format(*given)

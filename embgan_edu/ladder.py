@@ -175,7 +175,7 @@ def verdict(summary: pd.DataFrame) -> str:
         return "No rung of the ladder was run, so nothing can be said about the recipe."
     name = "The whole recipe" if rungs[-1] == WHOLE else f"The last rung run, {rungs[-1]!r},"
     row = summary.loc[rungs[-1]].to_dict()
-    gain, low, high = (float(row[name]) for name in ("gain", "gain_low", "gain_high"))
+    gain, low, high = (float(row[part]) for part in ("gain", "gain_low", "gain_high"))
     shown = f"{gain:+.1f} points [{low:.1f}, {high:.1f}]"
     if low > 0:
         return f"{name} helped: {shown}."

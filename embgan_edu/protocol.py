@@ -57,13 +57,11 @@ class ScarceSplits:
         stacked = [field.name for field in fields(self) if field.name != "label_names"]
         return replace(self, **{name: getattr(self, name)[chosen] for name in stacked})
 
-    def standardize(
-        self, corpus: EmbeddedCorpus
-    ) -> tuple[Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"]]:
-        """Return another corpus as each draw sees it: in units of that draw's training rows.
+    def check_fits(self, corpus: EmbeddedCorpus) -> None:
+        """Refuse another corpus whose rows cannot stand beside those of these splits.
 
         Raises:
-            DataError: The corpus has other dimensions or other labels than these splits.
+            DataError: The corpus has other dimensions or other labels.
         """
         dim = self.mean.shape[1]
         if corpus.X.shape[1] != dim or corpus.label_names != self.label_names:
@@ -72,6 +70,16 @@ class ScarceSplits:
                 f"{corpus.label_names}; these splits have {dim} and {self.label_names}. "
                 "Embed both with the same word vectors, and give both the same labels."
             )
+
+    def standardize(
+        self, corpus: EmbeddedCorpus
+    ) -> tuple[Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"]]:
+        """Return another corpus as each draw sees it: in units of that draw's training rows.
+
+        Raises:
+            DataError: The corpus has other dimensions or other labels than these splits.
+        """
+        self.check_fits(corpus)
         X = _standardized(corpus.X[None], self.mean, self.scale)
         return X, np.tile(corpus.y, (self.n_draws, 1))
 

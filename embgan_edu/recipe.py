@@ -85,10 +85,21 @@ def fit_judge(
     """Train the classifier of each draw whose verdict the generated rows must meet.
 
     It learns from the draw's training rows, and from all rows of ``corpus`` where one is given.
+
+    Raises:
+        DataError: The corpus has other dimensions or labels than the draws.
+
+    Example:
+        >>> from embgan_edu.protocol import draw_splits
+        >>> y = np.arange(200) % 2
+        >>> X = np.random.default_rng(0).normal(size=(200, 5)) + 3 * y[:, None]
+        >>> splits = draw_splits(EmbeddedCorpus("toy", X, y, ("no", "yes"), 0), 40, draws=2)
+        >>> fit_judge(splits).predict(splits.X_test).shape
+        (2, 160)
     """
     X, y = splits.X_train, splits.y_train
     if corpus is not None:
-        _check_corpus(corpus, splits)
+        splits.check_fits(corpus)
         other, labels = standardized(corpus), corpus.y
         X = np.concatenate([X, np.tile(other, (splits.n_draws, 1, 1))], axis=1)
         y = np.concatenate([y, np.tile(labels, (splits.n_draws, 1))], axis=1)
@@ -117,6 +128,10 @@ def pretrain(
 
     Returns:
         A GAN with ``networks`` draws.
+
+    Raises:
+        ConfigError: ``networks`` is not a whole number of 1 or more, or the corpus has fewer rows
+            than a batch.
     """
     check_whole(1, networks=networks)
     X, y = standardized(corpus), corpus.y
@@ -166,33 +181,21 @@ def fit_rung(
         (2, 10, 5)
     """
     config = configure(changes)
-    config = replace(config, batch_size=min(config.batch_size, splits.X_train.shape[1]))
     start = None
     if "pretraining" in changes:
         if corpus is None:
             raise ConfigError('The change "pretraining" needs a corpus, such as embed("tweets").')
-        _check_corpus(corpus, splits)
-        pretrained = pretrain(
-            configure(changes), corpus, random_state=random_state, progress=progress
-        )
+        splits.check_fits(corpus)
+        pretrained = pretrain(config, corpus, random_state=random_state, progress=progress)
         start = pretrained.select([draw % NETWORKS for draw in range(splits.n_draws)])
         config = replace(config, steps=FINE_TUNING_STEPS)
+    config = replace(config, batch_size=min(config.batch_size, splits.X_train.shape[1]))
     judge = None
     if config.consistency > 0:
         judge = fit_judge(splits, corpus if start is not None else None, random_state)
     return GAN(config, random_state).fit(
         splits.X_train, splits.y_train, classifier=judge, start=start, progress=progress
     )
-
-
-def _check_corpus(corpus: EmbeddedCorpus, splits: ScarceSplits) -> None:
-    dim = splits.X_train.shape[2]
-    if corpus.X.shape[1] != dim or corpus.label_names != splits.label_names:
-        raise DataError(
-            f"The corpus {corpus.name!r} has {corpus.X.shape[1]} dimensions and the labels "
-            f"{corpus.label_names}; these splits have {dim} and {splits.label_names}. "
-            "Embed both with the same word vectors, and give both the same labels."
-        )
 
 
 def _weights_path(
