@@ -2,6 +2,7 @@
 
 Real data are blue, synthetic data are orange, and shapes differ as well, so the pictures survive
 color blindness and gray print. Every function returns the figure and changes no global setting.
+In a notebook the figure is shown when it is the last thing in a cell.
 """
 
 import base64
@@ -10,6 +11,7 @@ import io
 import json
 from collections.abc import Mapping
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -36,7 +38,7 @@ def plot_history(history: Mapping[str, Float[np.ndarray, "steps draw"]]) -> Figu
         >>> len(figure.axes)
         2
     """
-    figure = Figure(figsize=(7, 3), layout="constrained")
+    figure = _figure(7, 3)
     losses, probabilities = figure.subplots(1, 2)
     lines = (
         (losses, "discriminator_loss", "discriminator", REAL_COLOR, "-"),
@@ -89,7 +91,7 @@ def plot_tsne(
     parts = iter(np.split(points, np.cumsum([len(rows) for rows in stacked])[:-1]))
     columns = min(2, len(clouds))
     rows = -(-len(clouds) // columns)
-    figure = Figure(figsize=(7, 3.4 * rows), layout="constrained")
+    figure = _figure(7, 3.4 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, title in zip(panels, clouds, strict=False):
         axes.scatter(*next(parts).T, s=14, color=REAL_COLOR, marker="o", alpha=0.6, label="real")
@@ -117,7 +119,7 @@ def plot_gains(summaries: Mapping[str, pd.DataFrame]) -> Figure:
     """
     methods = list(next(iter(summaries.values())).dropna(subset=["gain"]).index)
     height = 1.2 + 0.32 * len(methods)
-    figure = Figure(figsize=(7, height), layout="constrained")
+    figure = _figure(7, height)
     panels = figure.subplots(1, len(summaries), squeeze=False, sharey=True, sharex=True)[0]
     y = np.arange(len(methods))[::-1]
     for axes, (title, summary) in zip(panels, summaries.items(), strict=True):
@@ -147,9 +149,9 @@ def scrub(frames: Mapping[str, Figure], alt: str) -> str:
     pictures = {}
     for caption, figure in frames.items():
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=80)
+        figure.savefig(buffer, format="webp", dpi=100, pil_kwargs={"lossless": True})
         data = base64.b64encode(buffer.getvalue()).decode()
-        pictures[caption] = f"data:image/png;base64,{data}"
+        pictures[caption] = f"data:image/webp;base64,{data}"
     first = next(iter(pictures))
     # Only this element's own picture and caption are touched: a page may hold several.
     script = (
@@ -163,6 +165,16 @@ def scrub(frames: Mapping[str, Figure], alt: str) -> str:
         f'aria-label="moment" data-frames="{data}" oninput="{script}"> '
         f"<output>{html.escape(first)}</output></div>"
     )
+
+
+def _figure(width: float, height: float) -> Figure:
+    """A figure in inches, made by pyplot, so that a notebook knows how to show it.
+
+    Pyplot forgets it at once: else it would be shown twice, and kept in memory.
+    """
+    figure = plt.figure(figsize=(width, height), layout="constrained")
+    plt.close(figure)
+    return figure
 
 
 def _smooth(values: Float[np.ndarray, "steps draw"]) -> Float[np.ndarray, "points draw"]:
