@@ -181,7 +181,7 @@ def verdict(summary: pd.DataFrame) -> str:
         return f"{name} helped: {shown}."
     if high < 0:
         return f"{name} did harm: {shown}. Do not add its rows."
-    return f"{name} did not help: {shown}, an interval that holds zero."
+    return f"{name} cannot be said to help: {shown} holds zero. More draws may tell."
 
 
 def describe_run(draws: int, data_seed: int, random_state: int) -> dict[str, Any]:
