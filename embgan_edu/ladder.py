@@ -20,7 +20,7 @@ from embgan_edu.baselines import ClassGaussian, Jitter, Memorizer, RealPool, Sam
 from embgan_edu.cache import atomic_path, cache_dir, code_key, content_key
 from embgan_edu.embedding import EmbeddedCorpus
 from embgan_edu.errors import ConfigError, DataError
-from embgan_edu.evaluation import SUMMARY, evaluate, summarize
+from embgan_edu.evaluation import REAL_ONLY, REAL_VS_REAL, SUMMARY, evaluate, summarize
 from embgan_edu.protocol import ScarceSplits, draw_splits
 from embgan_edu.recipe import ABLATION, FINE_TUNING_STEPS, LADDER, NETWORKS, configure, fit_rung
 from embgan_edu.stacked import describe_computer
@@ -91,7 +91,8 @@ def run_ladder(
 
     Returns:
         A table with the columns ``corpus``, ``n_train``, ``method``, ``draw`` and one for each
-        measure of :mod:`embgan_edu.evaluation`. What does not apply to a method is NaN.
+        measure of :mod:`embgan_edu.evaluation`. What does not apply to a method is NaN. First
+        comes ``"real only"``, then the methods as given, then ``"real vs real"``.
 
     Raises:
         ConfigError: An unknown method, or one that is not possible for this corpus.
@@ -138,6 +139,8 @@ def run_ladder(
         cells[method] = cell
     # Every cell also holds "real only" and "real vs real"; they are the same in all.
     table = pd.concat(cells.values()).drop_duplicates(["method", "draw"])
+    order = [REAL_ONLY, *methods, REAL_VS_REAL]
+    table = table.sort_values("method", key=lambda column: column.map(order.index), kind="stable")
     table.insert(0, "corpus", target.name)  # not in the cells: a copy may have another name
     table.insert(1, "n_train", n_train)
     return table.reset_index(drop=True)
@@ -174,14 +177,15 @@ def verdict(summary: pd.DataFrame) -> str:
     if not rungs:
         return "No rung of the ladder was run, so nothing can be said about the recipe."
     name = "The whole recipe" if rungs[-1] == WHOLE else f"The last rung run, {rungs[-1]!r},"
-    row = summary.loc[rungs[-1]].to_dict()
-    gain, low, high = (float(row[part]) for part in ("gain", "gain_low", "gain_high"))
-    shown = f"{gain:+.1f} points [{low:.1f}, {high:.1f}]"
+    interval = summary.loc[rungs[-1], ["gain", "gain_low", "gain_high"]].to_numpy(dtype=float)
+    # Adding zero turns the -0.0 of a small negative number into 0.0.
+    shown = "{:+.1f} points [{:.1f}, {:.1f}]".format(*(interval.round(1) + 0.0))
+    _, low, high = interval
     if low > 0:
         return f"{name} helped: {shown}."
     if high < 0:
         return f"{name} did harm: {shown}. Do not add its rows."
-    return f"{name} cannot be said to help: {shown} holds zero. More draws may tell."
+    return f"{name} cannot be said to help: {shown}. The interval holds zero; more draws may tell."
 
 
 def describe_run(draws: int, data_seed: int, random_state: int) -> dict[str, Any]:

@@ -161,8 +161,12 @@ def test_a_file_that_is_no_ladder_table_is_refused(tmp_path):
     ("gain", "said"),
     [
         ((-1.0, -2.0, -0.1), "did harm: -1.0 points [-2.0, -0.1]. Do not"),
-        ((0.3, -0.2, 0.8), "cannot be said to help: +0.3 points [-0.2, 0.8] holds zero"),
+        (
+            (0.3, -0.2, 0.8),
+            "cannot be said to help: +0.3 points [-0.2, 0.8]. The interval holds zero",
+        ),
         ((1.5, 0.9, 2.1), "helped: +1.5 points [0.9, 2.1]."),
+        ((-0.3, -0.5, -0.01), "did harm: -0.3 points [-0.5, 0.0]"),
     ],
 )
 def test_the_verdict_says_what_the_interval_says(gain, said):
