@@ -55,6 +55,9 @@ def test_the_picture_of_the_readme_is_the_one_in_the_book() -> None:
         # Chapter 7: a gain of one point on movies, a little under two on products.
         ("ch07/gain-movie", 1.0, 0.25),
         ("ch07/gain-product", 1.7, 0.25),
+        # Chapter 10: about the same with the whole recipe.
+        ("ch10/live-movie", 1.0, 0.25),
+        ("ch10/live-product", 1.9, 0.25),
     ],
 )
 def test_the_mean_over_training_seeds_is_what_the_text_says(
@@ -66,6 +69,12 @@ def test_the_mean_over_training_seeds_is_what_the_text_says(
     assert figure.runs == 20
     assert abs(figure.mean) > half, "the interval of the mean does not hold zero"
     assert figure.mean == pytest.approx(mean, abs=within)
+
+
+@pytest.mark.parametrize("domain", ["movie", "product"])
+def test_a_training_seed_moves_the_gain_by_a_little_over_two_tenths(domain: str) -> None:
+    """So says chapter 10 of the whole recipe on 16 draws."""
+    assert 0.2 < figures.load_register()[f"ch10/live-{domain}"].sd < 0.27
 
 
 @pytest.mark.parametrize("domain", ["movie", "product"])

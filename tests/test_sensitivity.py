@@ -85,7 +85,7 @@ right_sample = gan.GAN.sample
 
 def sample_mislabeled(self, n, label=None, random_state=0):
     X, y = right_sample(self, n, label, random_state)
-    return X, 1 - y
+    return X, (y + 1) % self.frequencies_.shape[1]
 
 gan.GAN.sample = sample_mislabeled
 """
@@ -97,6 +97,13 @@ import torch
 
 torch.optim.Adam.step = lambda self, closure=None: None
 """
+)
+
+# Chapter 10 takes these from its stored table.
+STORED_FIGURES = tuple(
+    figure.name.removeprefix("ch10/")
+    for figure in figures.load_register().values()
+    if figure.chapter == "ch10" and figure.sd == 0
 )
 
 MUTATIONS = [
@@ -410,6 +417,121 @@ gan.GAN.sample = hand_out
         )
         + UNTRAINED_PRETRAINING,
         ("flattery",),
+    ),
+    Mutation(
+        "no noise on the real rows",
+        "08",
+        """
+import dataclasses
+from embgan_edu import gan
+
+right_step = gan.training_step
+
+def step_without_noise(*args):
+    *before, settings = args[:8]
+    return right_step(*before, dataclasses.replace(settings, noise=0.0), *args[8:])
+
+gan.training_step = step_without_noise
+""",
+        ("agreement", "seen-variance", "coverage-1"),
+    ),
+    Mutation(
+        "nothing is ever trained",
+        "08",
+        NOTHING_TRAINED,
+        (
+            "gap-none",
+            "gap-once",
+            "gap-fresh",
+            "unseen-none",
+            "gap-tuned",
+            "recall-none",
+            "recall-03",
+            "coverage-none",
+            "coverage-03",
+        ),
+    ),
+    Mutation(
+        "samples with the wrong label",
+        "08",
+        MISLABELED_SAMPLES,
+        ("gain-none", "gain-03"),
+    ),
+    Mutation(
+        "no label smoothing",
+        "09",
+        """
+import dataclasses
+from embgan_edu import gan
+
+right_step = gan.training_step
+
+def step_without_smoothing(*args):
+    *before, settings = args[:8]
+    settings = dataclasses.replace(settings, label_smoothing=0.0)
+    return right_step(*before, settings, *args[8:])
+
+gan.training_step = step_without_smoothing
+""",
+        ("agreement", "real-one"),
+    ),
+    Mutation(
+        "nothing is ever trained",
+        "09",
+        NOTHING_TRAINED,
+        (
+            "formula-gap",
+            "pull-one",
+            "pull-two",
+            "sure-none",
+            "pull-rows-two",
+            "real-none",
+            "real-one",
+            "recall-none",
+            "recall-one",
+            "vendi-one",
+        ),
+    ),
+    Mutation(
+        "samples with the wrong label",
+        "09",
+        MISLABELED_SAMPLES,
+        ("gain-none", "gain-one"),
+    ),
+    Mutation(
+        "every change of the recipe switched off",
+        "10",
+        """
+from embgan_edu import recipe
+
+recipe.CHANGES = dict.fromkeys(recipe.CHANGES, {})
+""",
+        ("live-trts", "live-vendi", "live-recall"),
+    ),
+    Mutation(
+        "samples with the wrong label",
+        "10",
+        MISLABELED_SAMPLES,
+        ("live-movie", "live-product", "off-movie", "off-product", "topic-gain"),
+    ),
+    Mutation(
+        "every method under the name of the next one",
+        "10",
+        UNTRAINED_PRETRAINING
+        + """
+from embgan_edu import ladder
+
+right_read = ladder.read_table
+
+def read_mixed(path=None):
+    table, about = right_read(path)
+    names = ["real only", *ladder.METHODS]
+    following = dict(zip(names, [*names[1:], names[0]]))
+    return table.assign(method=table["method"].replace(following)), about
+
+ladder.read_table = read_mixed
+""",
+        STORED_FIGURES,
     ),
 ]
 
