@@ -515,7 +515,7 @@ recipe.CHANGES = dict.fromkeys(recipe.CHANGES, {})
         ("live-movie", "live-product", "off-movie", "off-product", "topic-gain"),
     ),
     Mutation(
-        "every method under the name of the next one",
+        "every method under the name of another one",
         "10",
         UNTRAINED_PRETRAINING
         + """
@@ -526,7 +526,7 @@ right_read = ladder.read_table
 def read_mixed(path=None):
     table, about = right_read(path)
     names = ["real only", *ladder.METHODS]
-    following = dict(zip(names, [*names[1:], names[0]]))
+    following = dict(zip(names, names[9:] + names[:9]))
     return table.assign(method=table["method"].replace(following)), about
 
 ladder.read_table = read_mixed
