@@ -526,6 +526,7 @@ right_read = ladder.read_table
 def read_mixed(path=None):
     table, about = right_read(path)
     names = ["real only", *ladder.METHODS]
+    # Neighbors on the ladder are alike; nine places on, no stored figure stays where it was.
     following = dict(zip(names, names[9:] + names[:9]))
     return table.assign(method=table["method"].replace(following)), about
 

@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
+from embgan_edu import figures
 from embgan_edu.chapters import checkout
 from embgan_edu.embedding import embed
 from embgan_edu.evaluation import REAL_ONLY, REAL_VS_REAL
@@ -17,10 +19,13 @@ from embgan_edu.ladder import (
     describe_run,
     read_table,
     run_ladder,
+    summarize_ladder,
 )
 from embgan_edu.protocol import PairedDifference, paired_difference
+from embgan_edu.recipe import ABLATION, LADDER
 
 TABLE, ABOUT = read_table()
+SUMMARIES = summarize_ladder(TABLE)
 DOMAINS, SIZES, DRAWS = ("movie", "product"), (50, 100, 200, 500), 64
 both_domains = pytest.mark.parametrize("domain", DOMAINS)
 
@@ -68,6 +73,60 @@ def test_the_readme_says_what_the_table_says() -> None:
         f"{product.high:.1f}), over {DRAWS} draws. Adding the real tweets themselves gains "
         f"{tweets[0]:.1f} and {tweets[1]:.1f}." in readme
     )
+
+
+def at(domain: str, n_train: int, method: str, measure: str) -> float:
+    return float(SUMMARIES.loc[(domain, n_train, method), measure])
+
+
+def test_the_words_of_chapter_10_are_true() -> None:
+    """What it says of the table without a number that the register holds."""
+    half = gain("movie", WHOLE, times_real_tweets=0.5)
+    assert half.low < 0 < half.high and gain("product", WHOLE, times_real_tweets=0.5).low > 0
+    kept = [gain(domain, WHOLE).mean / gain(domain, REAL_TWEETS).mean for domain in DOMAINS]
+    assert kept == pytest.approx([2 / 3, 4 / 5], abs=0.03)
+    assert gain("movie", WHOLE).high == pytest.approx(1.6, abs=0.05)  # where the paper's number is
+    assert round(at("movie", 500, REAL_ONLY, "accuracy")) == 69
+    assert round(at("movie", 500, "vanilla GAN", "trts")) == 56
+    for domain in DOMAINS:
+        assert at(domain, 100, "+ consistency", "trts") > 97
+        assert at(domain, 100, REAL_VS_REAL, "recall") == pytest.approx(0.8, abs=0.05)
+        assert at(domain, 100, "all but batch norm", "recall") < 0.005
+        assert at(domain, 100, "all but batch norm", "vendi_ratio") == pytest.approx(0.3, abs=0.03)
+        vendi = [at(domain, 100, rung, "vendi_ratio") for rung in ("vanilla GAN", "+ batch norm")]
+        assert vendi[1] / vendi[0] == pytest.approx(2, abs=0.2)
+        for method in ("memorizer", "jitter", "SMOTE", "class Gaussian"):
+            assert at(domain, 100, method, "gain_low") < 0
+            assert -0.7 < at(domain, 100, method, "gain") < 0.1
+        tstr = [at(domain, n, WHOLE, "tstr") for n in SIZES]
+        alone = [at(domain, n, REAL_ONLY, "accuracy") for n in SIZES]
+        assert max(tstr) - min(tstr) < 2.5 < max(alone) - min(alone)
+        assert tstr[0] > alone[0] + 1 and tstr[-1] < alone[-1] - 3
+
+
+@pytest.mark.parametrize("measure", ["vendi_ratio", "tstr"])
+@pytest.mark.parametrize("where", ["all", "within", "pretrained"])
+def test_the_rank_correlations_are_those_of_an_oracle(where: str, measure: str) -> None:
+    rungs = LADDER | ABLATION
+    runs = SUMMARIES.reset_index()
+    runs = runs[runs["method"].isin(rungs)]
+    if where == "pretrained":
+        runs = runs[["pretraining" in rungs[method] for method in runs["method"]]]
+    pairs = runs[[measure, "gain"]]
+    if where != "all":
+        pairs = pairs - pairs.groupby([runs["corpus"], runs["n_train"]]).transform("mean")
+    figure = figures.load_register()[f"ch10/rho-{measure.removesuffix('_ratio')}-{where}"]
+    assert spearmanr(*pairs.to_numpy().T).statistic == pytest.approx(figure.value, abs=1e-5)
+    rng = np.random.default_rng(1)
+    rhos = [
+        spearmanr(*pairs.to_numpy()[rng.integers(len(pairs), size=len(pairs))].T).statistic
+        for _ in range(500)
+    ]
+    low, high = np.quantile(rhos, [0.025, 0.975])
+    if (where, measure) == ("pretrained", "vendi_ratio"):
+        assert low < 0 < high, "so says the chapter"
+    else:
+        assert low > 0, "so says the chapter"
 
 
 @both_domains
