@@ -13,6 +13,8 @@ minimizes the non-saturating form :math:`-\log \sigma(D(G(z, y), y))` instead (G
 Four changes make the generated rows useful (Gupta, 2019): a classifier's verdict on the generated
 rows, a start from a GAN that was trained on another corpus, fresh noise on the real rows at every
 pass, and one-sided label smoothing. Each is one field of the settings or one argument of ``fit``.
+What came after that paper is the rest of the fields: other losses and penalties
+(:mod:`embgan_edu.losses`), spectral normalization, packing, and averaged weights.
 
 Read the file from top to bottom: the settings, the two networks, one training step, and the
 class that repeats the step and samples.
@@ -36,9 +38,19 @@ from torch import Tensor, nn
 from embgan_edu.cache import atomic_path
 from embgan_edu.classifier import ClassifierNetwork, StackedClassifier
 from embgan_edu.errors import ConfigError, DataError, DivergenceError, check_number, check_whole
+from embgan_edu.losses import (
+    LOSSES,
+    between,
+    discriminator_loss,
+    generator_loss,
+    slope,
+    unit_slope_penalty,
+    zero_centered_penalty,
+)
 from embgan_edu.progress import track
 from embgan_edu.stacked import (
     DrawStreams,
+    SpectralLinear,
     StackedBatchNorm,
     StackedLinear,
     check_training_arrays,
@@ -71,12 +83,33 @@ class GANConfig:
     consistency: float = 0.0  # weight of the classifier's verdict in G's loss (chapter 6)
     noise: float = 0.0  # standard deviation of noise on real rows, new at every pass (chapter 8)
     label_smoothing: float = 0.0  # taken off the target 1 of real rows, never of fakes (chapter 9)
+    # Chapter 11: what came later.
+    loss: str = "standard"  # or "hinge", "wasserstein", "relativistic"
+    zero_penalty: float = 0.0  # weight of R1 + R2: slope of D towards 0 at real and generated rows
+    unit_penalty: float = 0.0  # weight of WGAN-GP's penalty: slope of D towards 1 between them
+    spectral_norm: bool = False  # every matrix of D divided by its largest singular value
+    pack: int = 1  # rows of which D judges all at once
+    critic_steps: int = 1  # updates of D for each update of G
+    average: float = 0.0  # decay of the moving average of G's weights that samples; 0 for none
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "hidden", "steps", "batch_size"):
+        for name in ("latent_dim", "hidden", "steps", "batch_size", "pack", "critic_steps"):
             check_whole(1, **{name: getattr(self, name)})
-        if not isinstance(self.batch_norm, bool):
-            raise ConfigError(f"batch_norm={self.batch_norm!r}; expected True or False.")
+        for name in ("batch_norm", "spectral_norm"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name}={getattr(self, name)!r}; expected True or False.")
+        if self.loss not in LOSSES:
+            raise ConfigError(f"There is no loss {self.loss!r}; possible: {', '.join(LOSSES)}.")
+        if self.label_smoothing and self.loss != "standard":
+            raise ConfigError(
+                f"label_smoothing={self.label_smoothing} changes the target of the standard loss; "
+                f"the loss {self.loss!r} has none. Set label_smoothing to 0."
+            )
+        if self.batch_size % self.pack:
+            raise ConfigError(
+                f"batch_size={self.batch_size} cannot be cut into packs of {self.pack}; "
+                "set batch_size to a multiple of pack."
+            )
         if self.batch_norm and self.batch_size < 2:
             raise ConfigError("batch_norm=True needs batch_size of 2 or more, got 1.")
         check_number(
@@ -90,12 +123,15 @@ class GANConfig:
             lambda beta: 0 <= beta < 1,
             beta1=self.beta1,
             beta2=self.beta2,
+            average=self.average,
         )
         check_number(
             "a number of 0 or more",
             lambda amount: 0 <= amount < np.inf,
             consistency=self.consistency,
             noise=self.noise,
+            zero_penalty=self.zero_penalty,
+            unit_penalty=self.unit_penalty,
         )
         check_number(
             "a number from 0 to below 0.5: the target of real rows is 1 - label_smoothing",
@@ -141,43 +177,118 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """D(x, y): an embedding and its one-hot label to one logit, positive for "real".
 
+    With ``pack`` above 1 the rows are judged in packs, and there is one logit for each pack (Lin et
+    al., 2018, section 3.1): a pack of rows that are all alike is easily told from a real one.
+
     Example:
-        >>> discriminator = Discriminator(50, 2, GANConfig(), DrawStreams(0, n_draws=2))
-        >>> tuple(discriminator(torch.zeros(2, 3, 50), torch.zeros(2, 3, 2)).shape)
-        (2, 3)
+        >>> discriminator = Discriminator(50, 2, GANConfig(pack=2), DrawStreams(0, n_draws=3))
+        >>> tuple(discriminator(torch.zeros(3, 8, 50), torch.zeros(3, 8, 2)).shape)
+        (3, 4)
     """
 
     def __init__(self, dim: int, n_classes: int, config: GANConfig, streams: DrawStreams) -> None:
         super().__init__()
+        linear = SpectralLinear if config.spectral_norm else StackedLinear
+        self.pack = config.pack
         self.layers = nn.Sequential(
-            StackedLinear(dim + n_classes, config.hidden, streams),
+            linear(config.pack * (dim + n_classes), config.hidden, streams),
             nn.LeakyReLU(0.2),
-            StackedLinear(config.hidden, config.hidden, streams),
+            linear(config.hidden, config.hidden, streams),
             nn.LeakyReLU(0.2),
-            StackedLinear(config.hidden, 1, streams),
+            linear(config.hidden, 1, streams),
         )
 
     def forward(
-        self, x: Float[Tensor, "draw batch dim"], onehot: Float[Tensor, "draw batch label"]
+        self, x: Float[Tensor, "draw n dim"], onehot: Float[Tensor, "draw n label"]
     ) -> Float[Tensor, "draw batch"]:
-        return self.layers(torch.cat([x, onehot], dim=2)).squeeze(2)
+        rows = torch.cat([x, onehot], dim=2)
+        packs = rows.reshape(len(rows), rows.shape[1] // self.pack, -1)
+        return self.layers(packs).squeeze(2)
 
 
-def binary_cross_entropy(
-    logits: Float[Tensor, "draw batch"], target: float
-) -> Float[Tensor, " draw"]:
-    r"""Mean of :math:`-t \log\sigma(l) - (1 - t)\log(1 - \sigma(l))` for every draw, in nats.
+def with_noise(
+    real: Float[Tensor, "draw batch dim"], streams: DrawStreams, config: GANConfig
+) -> Float[Tensor, "draw batch dim"]:
+    """Real rows as the discriminator sees them: never the same row twice, where there is noise."""
+    if config.noise == 0:
+        return real
+    return real + config.noise * streams.normal(*real.shape[1:])
 
-    Example:
-        >>> binary_cross_entropy(torch.zeros(1, 4), target=1.0)
-        tensor([0.6931])
+
+def discriminator_step(
+    generator: Generator,
+    discriminator: Discriminator,
+    optimizer: torch.optim.Optimizer,
+    real: Float[Tensor, "draw batch dim"],
+    onehot: Float[Tensor, "draw batch label"],
+    streams: DrawStreams,
+    config: GANConfig,
+) -> dict[str, Float[Tensor, " draw"]]:
+    """Update the discriminator once for every draw: real rows up, generated rows down.
+
+    Returns:
+        The first, third and fourth quantity of :func:`training_step`.
     """
+    real = with_noise(real, streams, config)
+    # The generated rows are computed without a graph, so that this step cannot move the generator.
+    with torch.no_grad():
+        fake = generator(streams.normal(real.shape[1], config.latent_dim), onehot)
+    if config.zero_penalty > 0:
+        real, fake = real.detach().requires_grad_(), fake.requires_grad_()
+    real_logits = discriminator(real, onehot)
+    fake_logits = discriminator(fake, onehot)
+    loss = discriminator_loss(config.loss, real_logits, fake_logits, config.label_smoothing)
+    total = loss
+    if config.zero_penalty > 0:
+        r1 = zero_centered_penalty(slope(real_logits, real))
+        r2 = zero_centered_penalty(slope(fake_logits, fake))
+        total = total + config.zero_penalty * (r1 + r2)
+    if config.unit_penalty > 0:
+        middle = between(real, fake, streams.uniform(real.shape[1], 1))
+        gradient = slope(discriminator(middle, onehot), middle)
+        total = total + config.unit_penalty * unit_slope_penalty(gradient)
+    optimizer.zero_grad()
+    total.sum().backward()
+    optimizer.step()
+    return {
+        "discriminator_loss": loss.detach(),
+        "real_probability": elementwise(torch.sigmoid, real_logits.detach()).mean(dim=1),
+        "fake_probability": elementwise(torch.sigmoid, fake_logits.detach()).mean(dim=1),
+    }
 
-    def loss(x: Tensor) -> Tensor:
-        targets = torch.full_like(x, target)
-        return F.binary_cross_entropy_with_logits(x, targets, reduction="none")
 
-    return elementwise(loss, logits).mean(dim=1)
+def generator_step(
+    generator: Generator,
+    discriminator: Discriminator,
+    optimizer: torch.optim.Optimizer,
+    real: Float[Tensor, "draw batch dim"],
+    onehot: Float[Tensor, "draw batch label"],
+    streams: DrawStreams,
+    config: GANConfig,
+    classifier: ClassifierNetwork | None = None,
+) -> dict[str, Float[Tensor, " draw"]]:
+    """Update the generator once for every draw: the discriminator should say "real".
+
+    Gradients flow through the discriminator to the generator, but its own weights need none here.
+
+    Returns:
+        The second quantity of :func:`training_step`.
+    """
+    discriminator.requires_grad_(False)
+    fake = generator(streams.normal(real.shape[1], config.latent_dim), onehot)
+    fake_logits = discriminator(fake, onehot)
+    real_logits = fake_logits  # not looked at, but for the relativistic loss
+    if config.loss == "relativistic":
+        real_logits = discriminator(with_noise(real, streams, config), onehot)
+    loss = generator_loss(config.loss, real_logits, fake_logits)
+    if classifier is not None and config.consistency > 0:  # its verdict should be the row's label
+        verdict = -(onehot * F.log_softmax(classifier(fake), dim=2)).sum(dim=2).mean(dim=1)
+        loss = loss + config.consistency * verdict
+    optimizer.zero_grad()
+    loss.sum().backward()
+    optimizer.step()
+    discriminator.requires_grad_(True)
+    return {"generator_loss": loss.detach()}
 
 
 def training_step(
@@ -198,46 +309,33 @@ def training_step(
     0; its weights are only read.
 
     Returns:
-        For every draw: both losses (nats) and the mean probability of "real" that the
-        discriminator gave to the real and to the generated rows.
+        For every draw: both losses (nats, without penalties) and the mean probability of "real"
+        that the discriminator gave to the real and to the generated rows.
     """
-    _, batch, dim = real.shape
-    latent_dim = config.latent_dim
-    if config.noise > 0:  # drawn anew at every pass: D never sees the same real row twice
-        real = real + config.noise * streams.normal(batch, dim)
+    rest = (real, onehot, streams, config)
+    d_record = discriminator_step(generator, discriminator, discriminator_optimizer, *rest)
+    g_record = generator_step(generator, discriminator, generator_optimizer, *rest, classifier)
+    return d_record | g_record
 
-    # Discriminator: real rows towards 1, generated rows towards 0. The generated rows are
-    # computed without a graph, so that this step cannot move the generator.
-    with torch.no_grad():
-        fake = generator(streams.normal(batch, latent_dim), onehot)
-    real_logits = discriminator(real, onehot)
-    fake_logits = discriminator(fake, onehot)
-    discriminator_loss = binary_cross_entropy(
-        real_logits, 1.0 - config.label_smoothing
-    ) + binary_cross_entropy(fake_logits, 0.0)
-    discriminator_optimizer.zero_grad()
-    discriminator_loss.sum().backward()
-    discriminator_optimizer.step()
 
-    # Generator: new noise, and the discriminator should say "real". Gradients flow through the
-    # discriminator to the generator, but its own weights need none here.
-    discriminator.requires_grad_(False)
-    fake = generator(streams.normal(batch, latent_dim), onehot)
-    generator_loss = binary_cross_entropy(discriminator(fake, onehot), 1.0)
-    if classifier is not None and config.consistency > 0:  # its verdict should be the row's label
-        verdict = -(onehot * F.log_softmax(classifier(fake), dim=2)).sum(dim=2).mean(dim=1)
-        generator_loss = generator_loss + config.consistency * verdict
-    generator_optimizer.zero_grad()
-    generator_loss.sum().backward()
-    generator_optimizer.step()
-    discriminator.requires_grad_(True)
+@torch.no_grad()
+def move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    r"""Move a copy of a network towards it: :math:`\bar w \leftarrow d\, \bar w + (1 - d)\, w`.
 
-    return {
-        "discriminator_loss": discriminator_loss.detach(),
-        "generator_loss": generator_loss.detach(),
-        "real_probability": elementwise(torch.sigmoid, real_logits.detach()).mean(dim=1),
-        "fake_probability": elementwise(torch.sigmoid, fake_logits.detach()).mean(dim=1),
-    }
+    Parameters and running averages alike. The copy follows the last :math:`1/(1 - d)` steps or so,
+    and the circles that two players run around each other average out (Yazici et al., 2019,
+    section 3).
+
+    Example:
+        >>> average, network = nn.Linear(1, 1), nn.Linear(1, 1)
+        >>> _ = nn.init.zeros_(average.weight), nn.init.ones_(network.weight)
+        >>> move_average(average, network, decay=0.75)
+        >>> average.weight.item()
+        0.25
+    """
+    followed = network.state_dict()
+    for name, value in average.state_dict().items():
+        value.lerp_(followed[name], 1 - decay)
 
 
 class GAN:
@@ -314,7 +412,8 @@ class GAN:
         streams = DrawStreams(self.random_state, n_draws, device)
         self._build(dim, onehots.mean(axis=1), streams)
         if start is not None:
-            self.generator_.load_state_dict(start.generator_.state_dict())
+            for network in (self.generator_, self.sampler_):
+                network.load_state_dict(start.sampler_.state_dict())
             self.discriminator_.load_state_dict(start.discriminator_.state_dict())
         judge = None
         if classifier is not None:
@@ -334,6 +433,17 @@ class GAN:
         each_draw = torch.arange(n_draws, device=device)[:, None]
         records = []
         for step in track(config.steps, "training", progress):
+            for _ in range(config.critic_steps - 1):
+                chosen = streams.minibatch(n, config.batch_size)
+                discriminator_step(
+                    self.generator_,
+                    self.discriminator_,
+                    discriminator_optimizer,
+                    rows[each_draw, chosen],
+                    labels[each_draw, chosen],
+                    streams,
+                    config,
+                )
             chosen = streams.minibatch(n, config.batch_size)
             record = training_step(
                 self.generator_,
@@ -346,6 +456,8 @@ class GAN:
                 config,
                 judge,
             )
+            if config.average > 0:
+                move_average(self.sampler_, self.generator_, config.average)
             finite = torch.isfinite(record["discriminator_loss"] + record["generator_loss"])
             if not finite.all():
                 draw = int((~finite).nonzero()[0])
@@ -357,7 +469,7 @@ class GAN:
             records.append(record)
             if after_step is not None:
                 after_step(step + 1)
-                self.generator_.train()  # sampling switched it to its running averages
+                self.generator_.train()  # sampling switched it to its running statistics
         self.history = {
             name: torch.stack([record[name] for record in records]).cpu().numpy()
             for name in records[0]
@@ -394,8 +506,8 @@ class GAN:
             y = streams.labels(self.frequencies_, n)
         else:
             y = torch.full((n_draws, n), int(label), device=device)
-        self.generator_.eval()
-        X = self.generator_(
+        self.sampler_.eval()
+        X = self.sampler_(
             streams.normal(n, self.config.latent_dim), F.one_hot(y, n_classes).float()
         )
         return X.cpu().numpy(), y.cpu().numpy()
@@ -414,9 +526,9 @@ class GAN:
         frequencies = self.frequencies_[chosen]
         streams = DrawStreams(0, len(frequencies), frequencies.device)
         gan._build(self.generator_.dim, frequencies.cpu().numpy(), streams)
-        for name in ("generator_", "discriminator_"):
-            state = getattr(self, name).state_dict()
-            getattr(gan, name).load_state_dict({key: value[chosen] for key, value in state.items()})
+        for name, network in gan._networks().items():
+            state = self._networks()[name].state_dict()
+            network.load_state_dict({key: value[chosen] for key, value in state.items()})
         return gan
 
     def save(self, path: str | PathLike[str]) -> Path:
@@ -428,8 +540,8 @@ class GAN:
         if not hasattr(self, "generator_"):
             raise ConfigError("This GAN is not trained yet; call fit(X, y) before save().")
         tensors = {"frequencies": self.frequencies_}
-        for name in ("generator", "discriminator"):
-            for key, tensor in getattr(self, name + "_").state_dict().items():
+        for name, network in self._networks().items():
+            for key, tensor in network.state_dict().items():
                 tensors[f"{name}.{key}"] = tensor
         metadata = {"config": json.dumps(asdict(self.config)), "seed": str(self.random_state)}
         with atomic_path(path) as temporary:
@@ -452,16 +564,17 @@ class GAN:
             gan = cls(GANConfig(**json.loads(metadata["config"])), int(metadata["seed"]))
             device = pick_device()
             frequencies = tensors.pop("frequencies")
-            dim = tensors["discriminator.layers.0.weight"].shape[1] - frequencies.shape[1]
+            inputs = tensors["discriminator.layers.0.weight"].shape[1]
+            dim = inputs // gan.config.pack - frequencies.shape[1]
             gan._build(dim, frequencies.numpy(), DrawStreams(0, len(frequencies), device))
-            for name in ("generator", "discriminator"):
+            for name, network in gan._networks().items():
                 prefix = name + "."
                 state = {
                     key.removeprefix(prefix): tensor
                     for key, tensor in tensors.items()
                     if key.startswith(prefix)
                 }
-                getattr(gan, name + "_").load_state_dict(state)
+                network.load_state_dict(state)
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DataError(
                 f"{path} does not hold a GAN of this package ({error}). Train it again."
@@ -498,7 +611,7 @@ class GAN:
             return
         if not hasattr(start, "generator_"):
             raise ConfigError("The GAN to start from is not trained yet; call its fit(X, y) first.")
-        for name in ("latent_dim", "hidden", "batch_norm"):
+        for name in ("latent_dim", "hidden", "batch_norm", "spectral_norm", "pack"):
             ours, theirs = getattr(self.config, name), getattr(start.config, name)
             if ours != theirs:
                 raise ConfigError(
@@ -521,3 +634,13 @@ class GAN:
         self.frequencies_ = torch.as_tensor(frequencies, device=device)
         self.generator_ = Generator(dim, n_classes, self.config, streams).to(device)
         self.discriminator_ = Discriminator(dim, n_classes, self.config, streams).to(device)
+        # The generator that samples: the moving average of the weights, or the generator itself.
+        averaged = self.config.average > 0
+        self.sampler_ = copy.deepcopy(self.generator_) if averaged else self.generator_
+
+    def _networks(self) -> dict[str, nn.Module]:
+        """What holds weights, by the names that a file gives them."""
+        networks = {"generator": self.generator_, "discriminator": self.discriminator_}
+        return (
+            networks if self.sampler_ is self.generator_ else networks | {"average": self.sampler_}
+        )

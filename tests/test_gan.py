@@ -2,14 +2,14 @@
 
 import copy
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
 
+from embgan_edu import gan as gan_module
 from embgan_edu.classifier import StackedClassifier
 from embgan_edu.errors import ConfigError, DataError, DivergenceError
 from embgan_edu.gan import (
@@ -17,12 +17,19 @@ from embgan_edu.gan import (
     Discriminator,
     GANConfig,
     Generator,
-    binary_cross_entropy,
     training_step,
 )
 from embgan_edu.stacked import DrawStreams
 
 SMALL = GANConfig(latent_dim=4, hidden=16, steps=25, batch_size=8)
+
+# The ways of chapter 11 to train it, for tests that every one of them must pass.
+NEWER = {
+    "wgan-gp": {"loss": "wasserstein", "unit_penalty": 10.0, "critic_steps": 3},
+    "spectral": {"loss": "hinge", "spectral_norm": True},
+    "packed": {"pack": 2, "average": 0.9},
+    "r3gan": {"loss": "relativistic", "zero_penalty": 1.0, "average": 0.9, "noise": 0.1},
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +48,6 @@ def one_step(config=SMALL, n_draws=2, **settings):
     onehot = F.one_hot(torch.arange(8) % 2, 2).float().expand(n_draws, 8, 2)
     optimizers = [torch.optim.SGD(net.parameters(), lr=1.0) for net in (generator, discriminator)]
     return generator, discriminator, *optimizers, real, onehot, streams, config
-
-
-@given(st.floats(-30, 30), st.floats(0, 1))
-def test_binary_cross_entropy_closed_form(logit, target):
-    # -t log s(l) - (1 - t) log(1 - s(l)), with log s(l) = -log(1 + exp(-l))
-    expected = target * np.logaddexp(0, -logit) + (1 - target) * np.logaddexp(0, logit)
-    logits = torch.full((1, 3), logit, dtype=torch.float64)
-    assert binary_cross_entropy(logits, target).item() == pytest.approx(expected, abs=1e-9)
 
 
 def test_an_undecided_discriminator_costs_two_log_two():
@@ -128,10 +127,18 @@ def test_same_seed_same_samples_bit_for_bit(data, batch_norm):
     assert not np.array_equal(a, other)
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize("batch_size", [13, 64])
-def test_a_draw_does_not_change_when_more_draws_run_beside_it(batch_norm, batch_size):
-    config = GANConfig(steps=25, batch_size=batch_size, batch_norm=batch_norm)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"batch_size": 13},
+        {"batch_size": 13, "batch_norm": True},
+        {},
+        {"batch_norm": True},
+        *({"batch_norm": True} | newer for newer in NEWER.values()),
+    ],
+)
+def test_a_draw_does_not_change_when_more_draws_run_beside_it(settings):
+    config = GANConfig(steps=25, **settings)
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(5, 100, 50)).astype("float32"), rng.integers(0, 2, size=(5, 100))
     y[:, :2] = 0, 1
@@ -180,9 +187,9 @@ def test_training_leaves_global_random_state_alone(data):
     assert np.array_equal(np.random.get_state()[1], numpy_before)
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_saved_weights_sample_the_same(data, tmp_path, batch_norm):
-    config = GANConfig(latent_dim=4, hidden=16, steps=5, batch_size=8, batch_norm=batch_norm)
+@pytest.mark.parametrize("settings", [{}, {"batch_norm": True}, *NEWER.values()])
+def test_saved_weights_sample_the_same(data, tmp_path, settings):
+    config = dataclasses.replace(SMALL, steps=5, **settings)
     gan = GAN(config, random_state=3).fit(*data)
     again = GAN.load(gan.save(tmp_path / "gan.safetensors"))
     assert again.config == gan.config and again.random_state == 3
@@ -224,6 +231,15 @@ def test_divergence_stops_with_step_draw_and_hint():
         ({"beta1": 1.0}, "beta1=1.0"),
         ({"batch_norm": "no"}, "batch_norm='no'; expected True or False"),
         ({"batch_norm": True, "batch_size": 1}, "batch_norm=True"),
+        ({"spectral_norm": 1}, "spectral_norm=1; expected True or False"),
+        ({"loss": "mse"}, "no loss 'mse'; possible: standard, hinge, wasserstein, relativistic"),
+        ({"loss": "hinge", "label_smoothing": 0.1}, "the loss 'hinge' has none"),
+        ({"batch_size": 9, "pack": 2}, "packs of 2; set batch_size to a multiple"),
+        ({"pack": 0}, "pack=0"),
+        ({"critic_steps": 0}, "critic_steps=0"),
+        ({"average": 1.0}, "average=1.0"),
+        ({"zero_penalty": -1.0}, "zero_penalty=-1.0"),
+        ({"unit_penalty": float("inf")}, "unit_penalty=inf"),
     ],
 )
 def test_impossible_settings_are_refused_by_name(settings, message):
@@ -420,9 +436,121 @@ def test_a_judge_or_a_start_that_does_not_fit_is_refused_before_training(data, m
 def test_weights_of_another_architecture_are_refused(data):
     X, y = data
     start = GAN(SMALL).fit(X, y)
-    for field, value in (("hidden", 8), ("latent_dim", 3), ("batch_norm", True)):
+    for field, value in (
+        ("hidden", 8),
+        ("latent_dim", 3),
+        ("batch_norm", True),
+        ("spectral_norm", True),
+        ("pack", 2),
+    ):
         other = GAN(dataclasses.replace(SMALL, **{field: value}))
         with pytest.raises(ConfigError, match=f"to start from has {field}=.*{field}={value}"):
             other.fit(X, y, start=start)
     with pytest.raises(ConfigError, match=r"has 3 draws, 5 dimensions.*select\(\)"):
         GAN(SMALL).fit(X[:2], y[:2], start=start)
+
+
+def test_a_pack_is_a_reshape():
+    streams = DrawStreams(0, 2)
+    packed = Discriminator(5, 2, dataclasses.replace(SMALL, pack=4), streams)
+    x, onehot = streams.normal(8, 5), F.one_hot(torch.arange(8) % 2, 2).float().expand(2, 8, 2)
+    logits = packed(x, onehot)
+    assert logits.shape == (2, 2)
+    by_hand = [
+        torch.cat([torch.cat([x[:, i], onehot[:, i]], dim=1) for i in range(first, first + 4)], 1)
+        for first in (0, 4)
+    ]
+    expected = packed.layers(torch.stack(by_hand, dim=1)).squeeze(2)
+    torch.testing.assert_close(logits, expected)
+    x[:, 4:] += 1  # rows of the second pack do not move the verdict on the first
+    assert torch.equal(packed(x, onehot)[:, 0], logits[:, 0])
+    assert not torch.equal(packed(x, onehot)[:, 1], logits[:, 1])
+
+
+@pytest.mark.parametrize("settings", [{"zero_penalty": 2.0}, {"unit_penalty": 2.0}])
+def test_penalties_are_taken_where_they_belong(monkeypatch, settings):
+    """For D(x) = |x|^2 / 2 the slope at a row is the row itself."""
+    config = dataclasses.replace(SMALL, loss="wasserstein", **settings)
+    generator, discriminator, _, _, real, onehot, streams, _ = one_step(config)
+    scale = torch.nn.Parameter(torch.ones(2, 1))
+    discriminator.forward = lambda x, onehot: scale * x.square().sum(dim=2) / 2
+    fakes, points = [], []
+    generator.register_forward_hook(lambda *seen: fakes.append(seen[2].detach().clone()))
+    right = gan_module.between
+    monkeypatch.setattr(gan_module, "between", lambda *a: points.append(right(*a)) or points[-1])
+    optimizer = torch.optim.SGD([scale], lr=1.0)
+    gan_module.discriminator_step(
+        generator, discriminator, optimizer, real, onehot, streams, config
+    )
+    (fake,) = fakes
+    half = [x.square().sum(dim=2).mean(dim=1) / 2 for x in (real, fake)]
+    # d/da of E[D(fake)] - E[D(real)], and of the penalty with weight 2, at a = 1
+    gradient = half[1] - half[0]
+    if "zero_penalty" in settings:  # a^2 |x|^2 / 2 at real and at generated rows
+        assert not points
+        gradient = gradient + 2 * (2 * half[0] + 2 * half[1])
+    else:  # (a |x| - 1)^2 between them, and neither at the one nor at the other
+        assert not torch.allclose(points[0], real) and not torch.allclose(points[0], fake)
+        length = points[0].detach().norm(dim=2)
+        gradient = gradient + 2 * (2 * (length - 1) * length).mean(dim=1)
+    torch.testing.assert_close(1 - scale.detach()[:, 0], gradient)
+
+
+def test_moving_average_against_a_sequence_by_hand():
+    average, network = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(average.weight)
+    seen = []
+    for value in (1.0, 2.0, 3.0):
+        torch.nn.init.constant_(network.weight, value)
+        gan_module.move_average(average, network, decay=0.5)
+        seen.append(average.weight.item())
+    assert seen == [0.5, 1.25, 2.125]
+
+
+def test_the_moving_average_samples_and_the_generator_trains_on(data):
+    config = dataclasses.replace(SMALL, batch_norm=True, average=0.8)
+    gan, states = GAN(config), []
+    gan.fit(*data, after_step=lambda _: states.append(copy.deepcopy(gan.generator_.state_dict())))
+    plain = GAN(dataclasses.replace(config, average=0.0)).fit(*data)
+    for name, value in plain.generator_.state_dict().items():
+        assert torch.equal(value, gan.generator_.state_dict()[name])  # training is the same
+    streams = DrawStreams(0, 3)
+    first = Generator(5, 2, config, streams).state_dict()
+    for name, average in gan.sampler_.state_dict().items():
+        expected = first[name]
+        for state in states:
+            expected = 0.8 * expected + 0.2 * state[name]
+        torch.testing.assert_close(average, expected)
+    assert not np.array_equal(gan.sample(5)[0], plain.sample(5)[0])
+
+
+def test_a_start_gives_the_weights_that_sample(data):
+    start = GAN(dataclasses.replace(SMALL, average=0.9)).fit(*data)
+    still = dataclasses.replace(SMALL, steps=1, generator_rate=1e-12, average=0.5)
+    for config in (still, dataclasses.replace(still, average=0.0)):
+        gan = GAN(config).fit(*data, start=start)
+        np.testing.assert_allclose(gan.sample(9)[0], start.sample(9)[0], atol=1e-6)
+
+
+def test_the_critic_takes_its_extra_steps(data, monkeypatch):
+    taken = []
+    right = gan_module.discriminator_step
+    monkeypatch.setattr(
+        gan_module, "discriminator_step", lambda *a: taken.append(a[3]) or right(*a)
+    )
+    GAN(dataclasses.replace(SMALL, steps=4, critic_steps=5)).fit(*data)
+    assert len(taken) == 20
+    assert not any(torch.equal(a, b) for a, b in itertools.pairwise(taken))
+
+
+def test_zero_penalty_flattens_the_discriminator(data):
+    """What the penalty is for: a discriminator that is steep nowhere."""
+
+    def steepness(weight):
+        config = dataclasses.replace(SMALL, loss="relativistic", steps=300, zero_penalty=weight)
+        gan = GAN(config).fit(*data)
+        x = torch.as_tensor(data[0]).requires_grad_()
+        logits = gan.discriminator_.cpu()(x, F.one_hot(torch.as_tensor(data[1])).float())
+        return torch.autograd.grad(logits.sum(), x)[0].norm(dim=2).mean()
+
+    assert steepness(10.0) < 0.5 * steepness(0.0)

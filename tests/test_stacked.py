@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from embgan_edu.errors import ConfigError, DataError
 from embgan_edu.stacked import (
     DrawStreams,
+    SpectralLinear,
     StackedBatchNorm,
     StackedLinear,
     check_training_arrays,
@@ -44,6 +45,34 @@ def test_batch_norm_agrees_with_torch(training):
     torch.testing.assert_close(ours(x)[1], theirs(x[1]))
     torch.testing.assert_close(ours.running_mean[1, 0], theirs.running_mean)
     torch.testing.assert_close(ours.running_variance[1, 0], theirs.running_var)
+
+
+@pytest.mark.parametrize("dims", [(7, 4), (3, 9), (6, 1)])
+def test_spectral_layer_divides_by_the_largest_singular_value(dims):
+    streams = DrawStreams(0, 3)
+    layer = SpectralLinear(*dims, streams)
+    x = streams.normal(5, dims[0])
+    for _ in range(200):  # power iteration, one round at each pass
+        layer(x)
+    layer.eval()
+    before = layer.direction.clone()
+    for draw in range(3):
+        weight = layer.weight[draw].detach().numpy()
+        largest = np.linalg.svd(weight, compute_uv=False)[0]  # the oracle
+        expected = x[draw] @ torch.as_tensor(weight / largest) + layer.bias[draw]
+        torch.testing.assert_close(layer(x)[draw], expected, atol=1e-4, rtol=1e-4)
+    assert torch.equal(layer.direction, before)  # evaluation moves nothing
+
+
+def test_spectral_layers_follow_the_weights_and_stretch_nothing():
+    streams = DrawStreams(0, 2)
+    layer = SpectralLinear(6, 6, streams)
+    with torch.no_grad():
+        layer.weight *= 100
+    a, b = streams.normal(50, 6), streams.normal(50, 6)
+    for _ in range(100):
+        stretched = (layer(a) - layer(b)).norm(dim=2) / (a - b).norm(dim=2)
+    assert 0.5 < stretched.max().item() < 1.001
 
 
 def test_streams_do_not_depend_on_the_number_of_draws():
