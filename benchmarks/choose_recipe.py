@@ -20,7 +20,7 @@ import numpy as np
 from embgan_edu.classifier import StackedClassifier
 from embgan_edu.embedding import embed
 from embgan_edu.gan import GAN
-from embgan_edu.protocol import ScarceSplits, draw_splits, paired_difference
+from embgan_edu.protocol import draw_splits, paired_difference
 from embgan_edu.recipe import CHANGES, NETWORKS, configure, fit_judge, pretrain
 
 DOMAINS = ("movie", "product")
@@ -28,35 +28,10 @@ N_ADDED = 240  # three for each of the 80 real rows
 MOMENTS = (25, 50, 100, 200)
 
 
-def folds(splits: ScarceSplits) -> ScarceSplits:
-    """Return five draws for each one: four fifths of its training rows, tested on the fifth."""
-    rows = np.arange(splits.X_train.shape[1])
-    parts = []
-    for held_out in range(5):
-        train, test = rows[rows % 5 != held_out], rows[rows % 5 == held_out]
-        parts.append(
-            dataclasses.replace(
-                splits,
-                X_train=splits.X_train[:, train],
-                y_train=splits.y_train[:, train],
-                X_test=splits.X_train[:, test],
-                y_test=splits.y_train[:, test],
-                train_index=splits.train_index[:, train],
-                test_index=splits.train_index[:, test],
-            )
-        )
-    stacked = {
-        field.name: np.concatenate([getattr(part, field.name) for part in parts])
-        for field in dataclasses.fields(splits)
-        if field.name != "label_names"
-    }
-    return ScarceSplits(label_names=splits.label_names, **stacked)
-
-
 def main() -> None:
     """Print the gain in cross-validation of every candidate."""
     corpus = embed("tweets")
-    drawn = {d: folds(draw_splits(embed(d), 100, draws=48, random_state=7)) for d in DOMAINS}
+    drawn = {d: draw_splits(embed(d), 100, draws=48, random_state=7).folds() for d in DOMAINS}
     alone = {
         d: StackedClassifier().fit(s.X_train, s.y_train).score(s.X_test, s.y_test)
         for d, s in drawn.items()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from embgan_edu import chapters, doctor, figures
+from embgan_edu import beyond, chapters, doctor, figures
 from embgan_edu.cache import cache_dir
 from embgan_edu.corpora import CORPORA, load_corpus, read_corpus
 from embgan_edu.download import PACKAGES, fetch
@@ -71,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     ladder.add_argument("--draws", type=_positive, default=16, help="independent draws (16)")
     ladder.add_argument(
-        "--method", nargs="+", metavar="NAME", help=f"only these: {', '.join(METHODS)}"
+        "--method",
+        nargs="+",
+        metavar="NAME",
+        help=f"only these: {', '.join((*METHODS, *beyond.METHODS))}",
     )
     ladder.add_argument("--data-seed", type=int, default=2019, help="which rows are drawn (2019)")
     ladder.add_argument("--seed", type=int, default=0, help="of training and sampling (0)")

@@ -118,6 +118,7 @@ class EmbeddedCorpus:
         y: for each row, the index of its class in ``label_names``; shape (n,), int64.
         label_names: names of the classes.
         n_unknown: number of texts without a known word; their rows are zero.
+        texts: the texts themselves, one per row; empty where they are not known.
 
     Raises:
         DataError: wrong shapes, lengths that differ, or a value that is not finite.
@@ -133,6 +134,7 @@ class EmbeddedCorpus:
     y: Int[np.ndarray, " n"]
     label_names: tuple[str, ...]
     n_unknown: int
+    texts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         X, y = np.asarray(self.X), np.asarray(self.y)
@@ -145,6 +147,11 @@ class EmbeddedCorpus:
             raise DataError(
                 f"The labels y of {self.name!r} are of type {y.dtype} and go from {y.min()} to "
                 f"{y.max()}; expected integers from 0 to {len(self.label_names) - 1}."
+            )
+        if self.texts and len(self.texts) != len(X):
+            raise DataError(
+                f"The embedding of {self.name!r} has {len(X)} rows and {len(self.texts)} texts; "
+                "expected one text for each row, or none at all."
             )
         bad = np.argwhere(~np.isfinite(X))
         if bad.size:
@@ -201,7 +208,9 @@ def embed(corpus: Corpus | str, vectors: KeyedVectors | str = DEFAULT_VECTORS) -
         n_unknown = embedder.report_.n_unknown_texts
     else:
         X, n_unknown = cached
-    embedded = EmbeddedCorpus(corpus.name, X, corpus.labels, corpus.label_names, n_unknown)
+    embedded = EmbeddedCorpus(
+        corpus.name, X, corpus.labels, corpus.label_names, n_unknown, corpus.texts
+    )
     if cached is None:  # only what passed the checks of EmbeddedCorpus is stored
         with atomic_path(path) as temporary:
             check = content_key(X, str(n_unknown))

@@ -1,5 +1,7 @@
 """The whole ladder: every rung and every baseline, on the same draws, in one table.
 
+What came after the paper (:mod:`embgan_edu.beyond`) is measured in the same way.
+
 The table is made of *cells*: one method on one corpus with one number of training rows. A finished
 cell is kept in the cache under a key of all that it depends on, so a run that was stopped goes on
 where it was, and a second run only reads.
@@ -16,6 +18,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from embgan_edu import beyond
 from embgan_edu.baselines import ClassGaussian, Jitter, Memorizer, RealPool, Sampler, Smote
 from embgan_edu.cache import atomic_path, cache_dir, code_key, content_key
 from embgan_edu.embedding import EmbeddedCorpus
@@ -34,12 +37,15 @@ BASELINES: dict[str, Callable[[], Sampler]] = {
     "class Gaussian": ClassGaussian,
 }
 STORED = Path(__file__).with_name("ladder.csv")  # the whole grid, as chapter 10 publishes it
+BEYOND = Path(__file__).with_name("beyond.csv")  # the methods of chapters 11 to 14
 METHODS = (*BASELINES, REAL_TWEETS, *LADDER, *ABLATION)
 KEYS = ("corpus", "n_train", "method", "draw")
 
 
 def possible_methods(target: EmbeddedCorpus, source: EmbeddedCorpus) -> tuple[str, ...]:
     """Return the methods that fit a corpus: all, or those that need no other labeled corpus.
+
+    First those of the ladder, then those of :mod:`embgan_edu.beyond`.
 
     Args:
         target: The corpus to classify.
@@ -55,14 +61,14 @@ def possible_methods(target: EmbeddedCorpus, source: EmbeddedCorpus) -> tuple[st
         >>> "+ pretraining" in possible_methods(stars, tweets)
         False
     """
+    every = (*METHODS, *beyond.METHODS)
     if target.label_names == source.label_names:
-        return METHODS
+        return every
     rungs = LADDER | ABLATION
-    return tuple(
-        method
-        for method in METHODS
-        if method != REAL_TWEETS and "pretraining" not in rungs.get(method, ())
-    )
+    need_source = {REAL_TWEETS}
+    need_source |= {name for name, changes in rungs.items() if "pretraining" in changes}
+    need_source |= {name for name, method in beyond.METHODS.items() if method.needs_source}
+    return tuple(name for name in every if name not in need_source)
 
 
 def run_ladder(
@@ -83,7 +89,8 @@ def run_ladder(
         source: The corpus to pretrain on, and to take real rows from: the tweets.
         n_train: Training rows per draw.
         draws: Number of draws.
-        methods: Names from ``METHODS``; all that are possible where none is given.
+        methods: Names from ``METHODS`` or ``beyond.METHODS``; where none is given, all of
+            ``METHODS`` that are possible.
         data_seed: Which rows are drawn.
         random_state: Seed of training and sampling.
         progress: Show a progress line while a GAN trains.
@@ -104,12 +111,14 @@ def run_ladder(
             f"{source.X.shape[1]}; embed both with the same word vectors."
         )
     possible = possible_methods(target, source)
-    methods = list(possible if methods is None else dict.fromkeys(methods))
+    if methods is None:
+        methods = [method for method in possible if method in METHODS]
+    methods = list(dict.fromkeys(methods))
     for method in methods:
         if method not in possible:
             reason = (
                 "There is no method"
-                if method not in METHODS
+                if method not in (*METHODS, *beyond.METHODS)
                 else (
                     f"The labels of {target.name!r} are {', '.join(target.label_names)}, those of "
                     f"{source.name!r} {', '.join(source.label_names)}; that excludes"
@@ -131,7 +140,7 @@ def run_ladder(
             report(
                 f"[{number}/{len(waiting)}] {target.name}, {n_train} rows, {draws} draws: {method}"
             )
-        sampler = _fit(method, splits, source, random_state, progress)
+        sampler = _fit(method, splits, target, source, random_state, progress)
         table = evaluate({method: sampler}, splits, random_state=random_state)
         cell = _wide(table)
         with atomic_path(paths[method]) as path:
@@ -260,8 +269,15 @@ def read_table(path: Path | None = None) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def _fit(
-    method: str, splits: ScarceSplits, source: EmbeddedCorpus, random_state: int, progress: bool
+    method: str,
+    splits: ScarceSplits,
+    target: EmbeddedCorpus,
+    source: EmbeddedCorpus,
+    random_state: int,
+    progress: bool,
 ) -> Sampler:
+    if method in beyond.METHODS:
+        return beyond.METHODS[method].fit(splits, target, source, random_state, progress)
     rungs = LADDER | ABLATION
     if method in rungs:
         return fit_rung(rungs[method], splits, source, random_state, progress)
@@ -289,7 +305,14 @@ def _wide(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell_path(arrays: Iterable[Any], settings: tuple[Any, ...]) -> Path:
-    modules = ("baselines", "classifier", "evaluation", "gan", "metrics", "protocol", "recipe")
-    code = [code_key(*modules, "stacked"), inspect.getsource(_fit), inspect.getsource(_wide)]
+    modules = ["baselines", "classifier", "evaluation", "gan", "losses", "metrics", "protocol"]
+    modules += ["recipe", "stacked"]
+    _, _, name, _, _ = settings
+    own = []
+    if name in beyond.METHODS:
+        method = beyond.METHODS[name]
+        modules += method.modules
+        own = [method.settings]
+    code = [code_key(*modules), inspect.getsource(_fit), inspect.getsource(_wide), *own]
     key = content_key(json.dumps(settings), *arrays, *code, describe_computer())
     return cache_dir() / "ladder" / f"{key}.csv"

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from scipy import stats
 
 from embgan_edu.embedding import EmbeddedCorpus
-from embgan_edu.errors import DataError, check_number, check_whole
+from embgan_edu.errors import ConfigError, DataError, check_number, check_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,45 @@ class ScarceSplits:
         chosen = draws if isinstance(draws, slice) else list(draws)
         stacked = [field.name for field in fields(self) if field.name != "label_names"]
         return replace(self, **{name: getattr(self, name)[chosen] for name in stacked})
+
+    def folds(self, n_folds: int = 5) -> "ScarceSplits":
+        """Return draws for cross-validation inside the training rows, without any test row.
+
+        Every draw becomes ``n_folds`` draws: all training rows but one part, tested on that part.
+        First come the first folds of all draws, then the second ones. The units stay those of the
+        whole training set.
+
+        Raises:
+            ConfigError: ``n_folds`` is below 2, or does not divide the number of training rows.
+
+        Example:
+            >>> y = np.arange(60) % 2
+            >>> corpus = EmbeddedCorpus("toy", np.ones((60, 1)) * y[:, None], y, ("no", "yes"), 0)
+            >>> folds = draw_splits(corpus, n_train=20, draws=3).folds()
+            >>> folds.X_train.shape, folds.X_test.shape
+            ((15, 16, 1), (15, 4, 1))
+        """
+        check_whole(2, n_folds=n_folds)
+        n = self.X_train.shape[1]
+        if n % n_folds:
+            raise ConfigError(f"{n} training rows cannot be cut into {n_folds} parts of one size.")
+        parts = []
+        for fold in range(n_folds):
+            test = np.arange(n) % n_folds == fold
+            parts.append(
+                replace(
+                    self,
+                    X_train=self.X_train[:, ~test],
+                    y_train=self.y_train[:, ~test],
+                    X_test=self.X_train[:, test],
+                    y_test=self.y_train[:, test],
+                    train_index=self.train_index[:, ~test],
+                    test_index=self.train_index[:, test],
+                )
+            )
+        stacked = [field.name for field in fields(self) if field.name != "label_names"]
+        joined = {name: np.concatenate([getattr(p, name) for p in parts]) for name in stacked}
+        return replace(self, **joined)
 
     def check_fits(self, corpus: EmbeddedCorpus) -> None:
         """Refuse another corpus whose rows cannot stand beside those of these splits.

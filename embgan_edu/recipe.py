@@ -180,19 +180,47 @@ def fit_rung(
         >>> X_new.shape
         (2, 10, 5)
     """
-    config = configure(changes)
+    if "pretraining" not in changes:
+        return fit_gan(configure(changes), splits, None, random_state, progress)
+    if corpus is None:
+        raise ConfigError('The change "pretraining" needs a corpus, such as embed("tweets").')
+    return fit_gan(configure(changes), splits, corpus, random_state, progress)
+
+
+def fit_gan(
+    config: GANConfig,
+    splits: ScarceSplits,
+    corpus: EmbeddedCorpus | None = None,
+    random_state: int = 0,
+    progress: bool = False,
+    fine_tuning_steps: int | None = None,
+) -> GAN:
+    """Train a GAN on every draw, from scratch or after pretraining on a corpus.
+
+    Where ``config.consistency`` is above 0, the judge has seen the draw's training rows, and the
+    corpus where there is one.
+
+    Args:
+        config: The settings; ``steps`` are those of pretraining where there is a corpus.
+        splits: The draws.
+        corpus: What to pretrain on, if anything.
+        random_state: Seed.
+        progress: Show a progress line.
+        fine_tuning_steps: Steps on each draw after pretraining; ``FINE_TUNING_STEPS`` where no
+            number is given.
+
+    Raises:
+        DataError: The corpus has other dimensions or labels than the draws.
+    """
     start = None
-    if "pretraining" in changes:
-        if corpus is None:
-            raise ConfigError('The change "pretraining" needs a corpus, such as embed("tweets").')
+    if corpus is not None:
         splits.check_fits(corpus)
         pretrained = pretrain(config, corpus, random_state=random_state, progress=progress)
         start = pretrained.select([draw % NETWORKS for draw in range(splits.n_draws)])
-        config = replace(config, steps=FINE_TUNING_STEPS)
-    config = replace(config, batch_size=min(config.batch_size, splits.X_train.shape[1]))
-    judge = None
-    if config.consistency > 0:
-        judge = fit_judge(splits, corpus if start is not None else None, random_state)
+        config = replace(config, steps=fine_tuning_steps or FINE_TUNING_STEPS)
+    rows = min(config.batch_size, splits.X_train.shape[1])
+    config = replace(config, batch_size=rows - rows % config.pack)
+    judge = fit_judge(splits, corpus, random_state) if config.consistency > 0 else None
     return GAN(config, random_state).fit(
         splits.X_train, splits.y_train, classifier=judge, start=start, progress=progress
     )
@@ -202,7 +230,7 @@ def _weights_path(
     config: GANConfig, X: np.ndarray, y: np.ndarray, networks: int, random_state: int
 ) -> Path:
     settings = json.dumps([asdict(config), networks, random_state], sort_keys=True)
-    code = code_key("classifier", "gan", "recipe", "stacked")
+    code = code_key("classifier", "gan", "losses", "recipe", "stacked")
     key = content_key(settings, X, y, code, describe_computer())
     folder = os.environ.get("EMBGAN_WEIGHTS") or cache_dir() / "weights"
     return Path(folder) / f"{key}.safetensors"

@@ -254,3 +254,28 @@ def test_paired_difference_refuses_what_cannot_be_paired() -> None:
     for confidence in (0, 1, 95, np.nan):
         with pytest.raises(ConfigError, match=f"confidence={confidence}"):
             paired_difference(ones, ones, confidence)
+
+
+def test_folds_cover_the_training_rows_once_and_hold_no_test_row() -> None:
+    splits = draw_splits(make_corpus(), n_train=20, draws=3)
+    folds = splits.folds(4)
+    assert folds.X_train.shape == (12, 15, splits.X_train.shape[2])
+    for draw in range(3):
+        parts = [folds.test_index[draw + 3 * fold] for fold in range(4)]
+        assert sorted(np.concatenate(parts)) == sorted(splits.train_index[draw])
+        for fold in range(4):
+            k = draw + 3 * fold
+            whole = {*folds.train_index[k], *folds.test_index[k]}
+            assert whole == set(splits.train_index[draw])
+            assert not whole & set(splits.test_index[draw])
+            # Rows and labels stayed together.
+            at = {row: i for i, row in enumerate(splits.train_index[draw])}
+            chosen = [at[row] for row in folds.test_index[k]]
+            np.testing.assert_array_equal(folds.X_test[k], splits.X_train[draw, chosen])
+            np.testing.assert_array_equal(folds.y_test[k], splits.y_train[draw, chosen])
+
+
+@pytest.mark.parametrize(("n_folds", "message"), [(1, "n_folds=1"), (3, "into 3 parts")])
+def test_impossible_folds_are_refused(n_folds: int, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        draw_splits(make_corpus(), n_train=20, draws=2).folds(n_folds)

@@ -1,0 +1,87 @@
+"""What came after the paper: the methods of chapters 11 to 14, by the names in their table.
+
+Each fits a sampler to the draws of a target corpus, and most learn from a source corpus as well,
+the tweets. :func:`embgan_edu.ladder.run_ladder` evaluates them like the rungs of the ladder.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from embgan_edu.baselines import RealPool, Sampler
+from embgan_edu.embedding import EmbeddedCorpus
+from embgan_edu.gan import GANConfig
+from embgan_edu.protocol import ScarceSplits
+from embgan_edu.recipe import LADDER, configure, fit_gan, standardized
+
+
+class Method(NamedTuple):
+    """A way to make labeled embeddings.
+
+    Attributes:
+        fit: from splits, target, source, seed, and whether to show progress, to a fitted sampler.
+        needs_source: whether the source must have the target's labels.
+        modules: modules of this package that its results depend on, beside those of every GAN.
+        settings: what its results depend on in this module, as text; a finished cell of the table
+            is read again only where modules and settings are the same.
+    """
+
+    fit: Callable[[ScarceSplits, EmbeddedCorpus, EmbeddedCorpus, int, bool], Sampler]
+    needs_source: bool = True
+    modules: tuple[str, ...] = ()
+    settings: str = ""
+
+
+# The newer GANs differ from the rung "+ noise" in their loss and its customary settings alone. The
+# wide one is the same R3GAN with room; benchmarks/choose_newer.py chose what was left to choose.
+_RUNG = configure(LADDER["+ noise"])
+_FAST = replace(_RUNG, generator_rate=5e-4, discriminator_rate=5e-4, beta1=0.0)
+NEWER_GANS: dict[str, GANConfig] = {
+    "WGAN-GP": replace(_FAST, loss="wasserstein", unit_penalty=10.0, critic_steps=5, beta2=0.9),
+    "SN-GAN": replace(_FAST, loss="hinge", spectral_norm=True, beta2=0.9),
+    "PacGAN": replace(_RUNG, pack=2),
+    "R3GAN": replace(_FAST, loss="relativistic", zero_penalty=0.3, average=0.995, beta2=0.99),
+}
+NEWER_GANS["R3GAN, wide"] = replace(
+    NEWER_GANS["R3GAN"], hidden=256, batch_size=128, noise=0.6, consistency=1.0
+)
+FINE_TUNING = {"R3GAN, wide": 150}  # steps, where they are not recipe.FINE_TUNING_STEPS
+FROM_SCRATCH = " from scratch"  # ends the name of a GAN that was not pretrained
+
+
+def aligned_tweets(
+    splits: ScarceSplits,
+    target: EmbeddedCorpus,
+    source: EmbeddedCorpus,
+    random_state: int,
+    progress: bool,
+) -> RealPool:
+    """Real rows of the source in units of the source itself: what a pretrained GAN has seen."""
+    shape = (splits.n_draws, 1, 1)
+    pool = RealPool(np.tile(standardized(source), shape), np.tile(source.y, shape[:2]))
+    return pool.fit(splits.X_train, splits.y_train)
+
+
+def _gan(name: str, pretrained: bool) -> Method:
+    def fit(
+        splits: ScarceSplits,
+        target: EmbeddedCorpus,
+        source: EmbeddedCorpus,
+        random_state: int,
+        progress: bool,
+    ) -> Sampler:
+        corpus = source if pretrained else None
+        config = NEWER_GANS.get(name, _RUNG)
+        return fit_gan(config, splits, corpus, random_state, progress, FINE_TUNING.get(name))
+
+    settings = f"{NEWER_GANS.get(name, _RUNG)}, {pretrained}, {FINE_TUNING.get(name)}"
+    return Method(fit, needs_source=pretrained, settings=settings)
+
+
+METHODS: dict[str, Method] = {
+    "aligned tweets": Method(aligned_tweets),
+    **{name: _gan(name, pretrained=True) for name in NEWER_GANS},
+    **{name + FROM_SCRATCH: _gan(name, pretrained=False) for name in ("+ noise", *NEWER_GANS)},
+}
