@@ -13,8 +13,10 @@ import numpy as np
 from embgan_edu.baselines import RealPool, Sampler
 from embgan_edu.embedding import EmbeddedCorpus
 from embgan_edu.gan import GANConfig
+from embgan_edu.privacy import private_gan, private_recipe, tweets_only
 from embgan_edu.protocol import ScarceSplits
 from embgan_edu.recipe import LADDER, configure, fit_gan, standardized
+from embgan_edu.vae import fit_pretrained_vae, fit_vae
 
 
 class Method(NamedTuple):
@@ -47,7 +49,7 @@ NEWER_GANS: dict[str, GANConfig] = {
 NEWER_GANS["R3GAN, wide"] = replace(
     NEWER_GANS["R3GAN"], hidden=256, batch_size=128, noise=0.6, consistency=1.0
 )
-FINE_TUNING = {"R3GAN, wide": 150}  # steps, where they are not recipe.FINE_TUNING_STEPS
+FINE_TUNING = {"R3GAN, wide": 300}  # steps, where they are not recipe.FINE_TUNING_STEPS
 FROM_SCRATCH = " from scratch"  # ends the name of a GAN that was not pretrained
 
 
@@ -82,6 +84,11 @@ def _gan(name: str, pretrained: bool) -> Method:
 
 METHODS: dict[str, Method] = {
     "aligned tweets": Method(aligned_tweets),
+    "VAE": Method(fit_vae, needs_source=False, modules=("vae",)),
+    "pretrained VAE": Method(fit_pretrained_vae, modules=("vae",)),
+    "tweets only": Method(tweets_only, modules=("privacy",)),
+    "private recipe": Method(private_recipe, modules=("privacy",)),
+    "private GAN": Method(private_gan, modules=("privacy",)),
     **{name: _gan(name, pretrained=True) for name in NEWER_GANS},
     **{name + FROM_SCRATCH: _gan(name, pretrained=False) for name in ("+ noise", *NEWER_GANS)},
 }

@@ -94,7 +94,7 @@ class ScarceSplits:
             )
         stacked = [field.name for field in fields(self) if field.name != "label_names"]
         joined = {name: np.concatenate([getattr(p, name) for p in parts]) for name in stacked}
-        return replace(self, **joined)
+        return replace(self, **joined)  # type: ignore[arg-type]
 
     def check_fits(self, corpus: EmbeddedCorpus) -> None:
         """Refuse another corpus whose rows cannot stand beside those of these splits.

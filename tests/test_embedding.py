@@ -259,3 +259,12 @@ def test_real_texts_have_few_unknown_words_and_speak_of_sentiment(real_data: Non
     assert embedder.report_.n_unknown_tokens < 0.01 * embedder.report_.n_tokens
     accuracy = cross_val_score(LogisticRegression(max_iter=500), X, corpus.labels, cv=5).mean()
     assert accuracy > 0.67  # the larger class alone: 0.586
+
+
+def test_an_embedded_corpus_keeps_its_texts_and_refuses_another_number() -> None:
+    vectors = KeyedVectors(2)
+    vectors.add_vectors(["good", "bad"], np.eye(2, dtype=np.float32))
+    corpus = Corpus("toy", ("good film", "bad film"), np.array([1, 0]), ("neg", "pos"))
+    assert embed(corpus, vectors).texts == corpus.texts
+    with pytest.raises(DataError, match="2 rows and 1 texts; expected one text for each row"):
+        EmbeddedCorpus("toy", np.eye(2), np.array([0, 1]), ("neg", "pos"), 0, ("only one",))

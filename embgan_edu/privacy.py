@@ -1,0 +1,768 @@
+r"""Does a generator keep its training rows to itself? Distances, attacks, and private training.
+
+*Distances* compare synthetic rows with training rows and with as many *holdout* rows: real rows of
+the same kind that were not trained on. A generator that memorizes comes nearer to the first.
+
+*Attacks* play the adversary of membership inference: given a row, was it in the training set? A
+score is higher for rows that seem to be members; how well it separates members from others is
+read off its ROC curve.
+
+*Private training* bounds what any attack can reach. A randomized training :math:`M` is
+:math:`(\varepsilon, \delta)`-differentially private if, for any two training sets that differ by
+one row and for every set :math:`S` of outcomes,
+
+.. math:: P(M(R) \in S) \le e^{\varepsilon} P(M(R') \in S) + \delta
+
+(Dwork & Roth, 2014, definition 2.4). :class:`PrivateGAN` reaches that with DP-SGD (Abadi et al.,
+2016, algorithm 1) in the discriminator, the only network that reads real rows.
+"""
+
+import copy
+import warnings
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from scipy.spatial.distance import cdist
+from scipy.stats import rankdata
+from torch import Tensor
+
+from embgan_edu.baselines import Sampler
+from embgan_edu.classifier import StackedClassifier
+from embgan_edu.embedding import EmbeddedCorpus
+from embgan_edu.errors import ConfigError, DataError, check_number, check_whole
+from embgan_edu.gan import GAN, Discriminator, GANConfig, generator_step, with_noise
+from embgan_edu.losses import binary_cross_entropy
+from embgan_edu.metrics import Cloud, _clouds
+from embgan_edu.progress import track
+from embgan_edu.protocol import ScarceSplits
+from embgan_edu.recipe import (
+    CHANGES,
+    FINE_TUNING_STEPS,
+    NETWORKS,
+    configure,
+    pretrain,
+    standardized,
+)
+from embgan_edu.stacked import (
+    DrawStreams,
+    StackedLinear,
+    check_training_arrays,
+    elementwise,
+    pick_device,
+)
+
+Scores = Float[np.ndarray, " n"]
+
+PRIVATE_STEPS = 200  # from scratch; every step costs privacy, so they are few
+
+# Orders of Rényi divergence that the accountant tries. Broken ones take it a hundred times as long,
+# and are of use for large budgets only.
+ORDERS = [1.25, 1.5, 2, 2.5, 3, 3.5, *range(4, 32), 40, 64, 128]
+
+
+# Distances
+
+
+def closer_to_training(train: Cloud, holdout: Cloud, synthetic: Cloud) -> float:
+    r"""Share of synthetic points that are nearer to the training points than to the holdout points.
+
+    .. math:: \frac1m \sum_j \mathbb 1\bigl[\min_i \|s_j - r_i\| < \min_i \|s_j - h_i\|\bigr]
+
+    Points at the same distance from both count one half. Training and holdout points come from the
+    same distribution, so a generator that treats both alike has 0.5; one that copies has 1.
+
+    Source: Platzer & Reutterer (2021), "Holdout-based empirical assessment of mixed-type synthetic
+    data".
+
+    Raises:
+        DataError: Not a finite cloud, other dimensions, or not as many training as holdout points.
+
+    Example:
+        >>> train, holdout = np.array([[0.0], [4.0]]), np.array([[1.0], [9.0]])
+        >>> closer_to_training(train, holdout, np.array([[0.2], [0.5], [3.0], [8.0]]))
+        0.625
+    """
+    train, holdout, synthetic = _clouds(train=train, holdout=holdout, synthetic=synthetic)
+    if len(train) != len(holdout):
+        raise DataError(
+            f"train has {len(train)} points and holdout has {len(holdout)}; the larger cloud would "
+            f"be nearer for no other reason. Give {min(len(train), len(holdout))} of both."
+        )
+    gap = cdist(synthetic, holdout).min(axis=1) - cdist(synthetic, train).min(axis=1)
+    return float(np.mean((gap > 0) + 0.5 * (gap == 0)))
+
+
+# Attacks
+
+
+def distance_scores(rows: Cloud, synthetic: Cloud, reference: Cloud | None = None) -> Scores:
+    r"""Attack with synthetic rows alone: how near does the generator come to each row?
+
+    .. math:: -\min_j \|x - s_j\| \qquad \text{or} \qquad
+              \min_j \|x - r_j\| - \min_j \|x - s_j\|
+
+    The second form is for an attacker who also has *reference* rows, real ones of the same kind. A
+    row in a dense region is near to anything; comparing takes that out.
+
+    Source: Chen et al. (2020), "GAN-Leaks: a taxonomy of membership inference attacks against
+    generative models" (full black-box attack, and attack calibration).
+
+    Raises:
+        DataError: Not a finite cloud, or other dimensions.
+
+    Example:
+        >>> distance_scores(np.array([[1.0], [5.0]]), np.array([[0.0], [3.0]]))
+        array([-1., -2.])
+    """
+    rows, synthetic = _clouds(rows=rows, synthetic=synthetic)
+    nearest = cdist(rows, synthetic).min(axis=1)
+    if reference is None:
+        return -nearest
+    _, reference = _clouds(rows=rows, reference=reference)
+    return cdist(rows, reference).min(axis=1) - nearest
+
+
+@torch.no_grad()
+def discriminator_scores(
+    gan: GAN, X: Float[np.ndarray, "draw n dim"], y: Int[np.ndarray, "draw n"]
+) -> Float[np.ndarray, "draw n"]:
+    """Attack with the discriminator itself: its logit for each row, higher for "real".
+
+    Source: Hayes et al. (2019), "LOGAN: membership inference attacks against generative models"
+    (white-box attack).
+
+    Raises:
+        ConfigError: The GAN is not trained yet.
+        DataError: Wrong shapes or non-finite values.
+
+    Example:
+        >>> X, y = np.zeros((1, 8, 3)), np.array([[0, 1] * 4])
+        >>> gan = GAN(GANConfig(steps=1, batch_size=8)).fit(X, y)
+        >>> discriminator_scores(gan, X, y).shape
+        (1, 8)
+    """
+    if not hasattr(gan, "discriminator_"):
+        raise ConfigError("This GAN is not trained yet; call fit(X, y) first.")
+    X, y = check_training_arrays(X, y)
+    device = gan.frequencies_.device
+    onehot = F.one_hot(torch.as_tensor(y, device=device), gan.frequencies_.shape[1]).float()
+    return gan.discriminator_(torch.as_tensor(X, device=device), onehot).cpu().numpy()
+
+
+def roc_curve(
+    members: Scores, others: Scores
+) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
+    r"""False and true positive rates of the rule "a member if its score is at least :math:`t`".
+
+    One point for each threshold :math:`t` that changes something, from (0, 0) to (1, 1).
+
+    Args:
+        members: Scores of rows that were in the training set.
+        others: Scores of rows that were not.
+
+    Raises:
+        DataError: No scores, or a score that is not finite.
+
+    Example:
+        >>> roc_curve(np.array([3.0, 1.0]), np.array([2.0, 0.0]))
+        (array([0. , 0. , 0.5, 0.5, 1. ]), array([0. , 0.5, 0.5, 1. , 1. ]))
+    """
+    members, others = _scores(members=members, others=others)
+    thresholds = np.unique(np.concatenate([members, others]))[::-1]
+
+    def at_least(scores: Scores) -> Float[np.ndarray, " points"]:
+        below = np.searchsorted(np.sort(scores), thresholds, side="left")
+        return np.append(0.0, 1 - below / len(scores))
+
+    return at_least(others), at_least(members)
+
+
+def auc(members: Scores, others: Scores) -> float:
+    r"""Area under the ROC curve: how often a member has a higher score than another row.
+
+    .. math:: \frac{1}{mn} \sum_{i,j} \mathbb 1[a_i > b_j] + \tfrac12 \mathbb 1[a_i = b_j]
+              = \frac{\sum_i \operatorname{rank}(a_i) - m(m + 1)/2}{mn}
+
+    0.5 is guessing, 1 a perfect attack.
+
+    Source: Hanley & McNeil (1982), "The meaning and use of the area under a receiver operating
+    characteristic (ROC) curve".
+
+    Raises:
+        DataError: No scores, or a score that is not finite.
+
+    Example:
+        >>> auc(np.array([3.0, 1.0]), np.array([2.0, 0.0]))
+        0.75
+    """
+    members, others = _scores(members=members, others=others)
+    m, n = len(members), len(others)
+    ranks = rankdata(np.concatenate([members, others]))  # equal scores share their mean rank
+    return float((ranks[:m].sum() - m * (m + 1) / 2) / (m * n))
+
+
+def tpr_at_fpr(members: Scores, others: Scores, fpr: float = 0.01) -> float:
+    """Share of members that an attack finds while it wrongly accuses a share ``fpr`` at most.
+
+    An average such as the AUC can hide an attack that is sure about a few rows. Guessing finds a
+    share ``fpr``.
+
+    Source: Carlini et al. (2022), "Membership inference attacks from first principles", section
+    II.C.
+
+    Raises:
+        ConfigError: ``fpr`` is not between 0 and 1.
+        DataError: No scores, a score that is not finite, or fewer than 1 / ``fpr`` others.
+
+    Example:
+        >>> tpr_at_fpr(np.array([9.0, 8.0, 1.0, 0.0]), np.array([5.0, 2.0]), fpr=0.5)
+        0.5
+    """
+    check_number("a number above 0 and below 1", lambda share: 0 < share < 1, fpr=fpr)
+    false, true = roc_curve(members, others)
+    if len(others) * fpr < 1 - 1e-9:
+        raise DataError(
+            f"With {len(others)} others no rate between 0 and {1 / len(others):.2g} can be seen; "
+            f"fpr={fpr} needs {int(np.ceil(1 / fpr))} or more. Pool the scores of several draws."
+        )
+    return float(true[false <= fpr + 1e-9].max())
+
+
+# Private training
+
+
+@dataclass(frozen=True)
+class PrivacyBudget:
+    r"""How much one row may change the outcome of training: :math:`(\varepsilon, \delta)`.
+
+    Args:
+        epsilon: Above 0. ``np.inf`` asks for no noise, and promises nothing.
+        delta: Between 0 and 1, and well below one over the number of rows: a training that
+            publishes one random row as it is has ``delta`` of just that.
+
+    Raises:
+        ConfigError: A number that cannot be a budget.
+
+    Example:
+        >>> budget = PrivacyBudget(epsilon=10, delta=0.001)
+        >>> sigma = budget.noise_multiplier(sampling_rate=0.5, steps=100)
+        >>> bool(9.9 < epsilon_spent(sigma, 0.5, 100, budget.delta) <= 10)
+        True
+    """
+
+    epsilon: float
+    delta: float = 1e-3
+
+    def __post_init__(self) -> None:
+        check_number(
+            "a number above 0, or np.inf for no noise. Zero would mean that no training set "
+            "makes a difference: use no private rows at all",
+            lambda epsilon: epsilon > 0,
+            epsilon=self.epsilon,
+        )
+        check_number(
+            "a number above 0 and below 1, such as 0.001",
+            lambda delta: 0 < delta < 1,
+            delta=self.delta,
+        )
+
+    @cache  # noqa: B019 - a budget is two numbers, and there are few
+    def noise_multiplier(self, sampling_rate: float, steps: int) -> float:
+        """Least noise, in units of the clipping norm, that keeps ``steps`` steps in the budget.
+
+        Args:
+            sampling_rate: Probability that a row takes part in a step, independently of others.
+            steps: Number of steps.
+
+        Raises:
+            ConfigError: A number that cannot work, or a budget too small for any useful noise.
+        """
+        if np.isinf(self.epsilon):
+            return 0.0
+        low, high = 0.0, 1.0
+        while epsilon_spent(high, sampling_rate, steps, self.delta) > self.epsilon:
+            low, high = high, 2 * high
+            if high > 1e6:
+                raise ConfigError(
+                    f"epsilon={self.epsilon} and delta={self.delta} are too little for {steps} "
+                    "steps: more than a million times the clipping norm would be needed as noise. "
+                    "Give a larger budget or fewer steps."
+                )
+        while high - low > 1e-3 * high:
+            middle = (low + high) / 2
+            if epsilon_spent(middle, sampling_rate, steps, self.delta) > self.epsilon:
+                low = middle
+            else:
+                high = middle
+        return high
+
+
+def epsilon_spent(noise_multiplier: float, sampling_rate: float, steps: int, delta: float) -> float:
+    """What DP-SGD spends, by the Rényi accountant of opacus.
+
+    It holds for *Poisson* sampling, where each row takes part in each step with probability
+    ``sampling_rate``, and for training sets that differ by one added or removed row.
+
+    Source: Mironov et al. (2019), "Rényi differential privacy of the sampled Gaussian mechanism",
+    section 3.3; computed by opacus.
+
+    Raises:
+        ConfigError: A number that cannot work.
+
+    Example:
+        >>> round(epsilon_spent(noise_multiplier=2.0, sampling_rate=0.1, steps=100, delta=1e-3), 1)
+        1.8
+    """
+    from opacus.accountants import RDPAccountant  # here: most of the package can do without it
+
+    check_number(
+        "a number above 0", lambda sigma: 0 < sigma < np.inf, noise_multiplier=noise_multiplier
+    )
+    check_number(
+        "a number above 0 and up to 1", lambda rate: 0 < rate <= 1, sampling_rate=sampling_rate
+    )
+    check_number("a number above 0 and below 1", lambda share: 0 < share < 1, delta=delta)
+    check_whole(1, steps=steps)
+    accountant = RDPAccountant()
+    accountant.history = [(noise_multiplier, sampling_rate, steps)]
+    with warnings.catch_warnings():  # with other orders the bound could be tighter; it holds
+        warnings.filterwarnings("ignore", message="Optimal order")
+        return float(accountant.get_epsilon(delta, alphas=ORDERS))
+
+
+def example_norms(
+    discriminator: Discriminator,
+    real: Float[Tensor, "draw n dim"],
+    onehot: Float[Tensor, "draw n label"],
+    target: float,
+) -> tuple[Float[Tensor, "draw n"], Float[Tensor, "draw n"]]:
+    r"""The loss of every single row, and the length of its gradient in all weights.
+
+    In a linear layer the gradient of one row's loss is the outer product of the row's input
+    :math:`a` and the slope :math:`s` of its loss in the output, so its squared length is
+    :math:`\|a\|^2 \|s\|^2` for the weights and :math:`\|s\|^2` for the bias. One pass over the
+    batch has all of them, and no row's gradient is ever written out.
+
+    Source: Goodfellow (2015), "Efficient per-example gradient computations"; Li et al. (2022),
+    "Large language models can be strong differentially private learners", section 4.
+
+    Args:
+        discriminator: Its weights may be in stacked linear layers only.
+        real: The rows.
+        onehot: Their labels.
+        target: 1 for real rows, less with label smoothing.
+
+    Returns:
+        Losses in nats, with their graph, and gradient norms, without.
+
+    Example:
+        >>> discriminator = Discriminator(3, 2, GANConfig(hidden=4), DrawStreams(0, n_draws=1))
+        >>> _, norms = example_norms(discriminator, torch.ones(1, 5, 3), torch.ones(1, 5, 2), 1.0)
+        >>> tuple(norms.shape)
+        (1, 5)
+    """
+    kept: list[tuple[Tensor, Tensor]] = []
+    hooks = [
+        layer.register_forward_hook(lambda _, given, made: kept.append((given[0].detach(), made)))
+        for layer in discriminator.modules()
+        if isinstance(layer, StackedLinear)
+    ]
+    try:
+        logits = discriminator(real, onehot)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+    def loss(x: Tensor) -> Tensor:
+        targets = torch.full_like(x, target)
+        return F.binary_cross_entropy_with_logits(x, targets, reduction="none")
+
+    losses = elementwise(loss, logits)
+    # Rows do not meet in the network, so the slope of the sum in a row's output is that row's own.
+    slopes = torch.autograd.grad(losses.sum(), [made for _, made in kept], retain_graph=True)
+    squares = [
+        (given.square().sum(dim=2) + 1) * slope.square().sum(dim=2)
+        for (given, _), slope in zip(kept, slopes, strict=True)
+    ]
+    return losses, torch.stack(squares).sum(dim=0).sqrt()
+
+
+def private_discriminator_step(
+    discriminator: Discriminator,
+    optimizer: torch.optim.Optimizer,
+    real: Float[Tensor, "draw n dim"],
+    onehot: Float[Tensor, "draw n label"],
+    included: Float[Tensor, "draw n"],
+    fake: Float[Tensor, "draw batch dim"],
+    fake_onehot: Float[Tensor, "draw batch label"],
+    streams: DrawStreams,
+    clip: float,
+    noise_multiplier: float,
+    target: float = 1.0,
+) -> Float[Tensor, " draw"]:
+    r"""Update the discriminator once, with a bound on what any single real row can do.
+
+    .. math:: \frac1B \Bigl(\sum_{i \in \text{batch}} g_i \min\bigl(1, \tfrac{C}{\|g_i\|}\bigr)
+              + \mathcal N(0, \sigma^2 C^2 I)\Bigr) + \nabla L_{\text{fake}}
+
+    The real rows' part is that of Abadi et al. (2016, algorithm 1). The generated rows hold
+    nothing that is not private already, so their part is left as it is.
+
+    Args:
+        discriminator: The discriminator.
+        optimizer: Its optimizer; what it does with the gradient costs nothing more.
+        real: *All* training rows.
+        onehot: Their labels.
+        included: 1 for the rows that are in the batch, 0 for the others.
+        fake: Generated rows; their number is the expected batch size :math:`B`.
+        fake_onehot: Their labels, which must not come from the real batch.
+        streams: Source of the noise.
+        clip: The largest length :math:`C` of a row's gradient.
+        noise_multiplier: :math:`\sigma`.
+        target: 1 for real rows, less with label smoothing.
+
+    Returns:
+        For every draw, the share of rows whose gradient was cut.
+    """
+    losses, norms = example_norms(discriminator, real, onehot, target)
+    # A weight on a row's loss is a weight on its gradient.
+    weights = included * (clip / norms).clamp(max=1)
+    batch = fake.shape[1]
+    real_loss = (weights * losses).sum(dim=1) / batch
+    fake_loss = binary_cross_entropy(discriminator(fake, fake_onehot), 0.0)
+    optimizer.zero_grad()
+    (real_loss + fake_loss).sum().backward()
+    for parameter in discriminator.parameters():
+        noise = streams.normal(*parameter.shape[1:])
+        assert parameter.grad is not None  # backward() has set it
+        parameter.grad += noise_multiplier * clip / batch * noise
+    optimizer.step()
+    return (norms > clip).float().mean(dim=1)
+
+
+# Settings of chapter 11, which private training leaves alone.
+LATER = (
+    "loss",
+    "zero_penalty",
+    "unit_penalty",
+    "spectral_norm",
+    "pack",
+    "critic_steps",
+    "average",
+)
+
+
+class PrivateGAN(GAN):
+    r"""A GAN whose generator is :math:`(\varepsilon, \delta)`-differentially private.
+
+    Every row joins a step with probability ``config.batch_size / n``, as the accountant assumes;
+    the discriminator takes :func:`private_discriminator_step`. The generator never sees a real
+    row, so its weights and all that it will ever sample have the same guarantee (Dwork & Roth,
+    2014, proposition 2.1: post-processing). That is the idea of DPGAN (Xie et al., 2018).
+
+    The promise is about *training*. It does not cover what else is computed from the private rows:
+    the mean and the scale that standardize them, a consistency classifier that has read them, and
+    settings that were chosen by looking at them. The labels of a sample are uniform, since the
+    frequencies of the training labels are private too. Two training sets are neighbors if one has
+    a row more; their number of rows is taken as known.
+
+    Args:
+        config: The settings, without the changes of chapter 11.
+        budget: What may be spent.
+        clip: The largest length of a row's gradient; 1 is customary.
+        random_state: Seed. Whoever knows it knows the noise, so keep it to yourself.
+
+    Attributes:
+        noise_multiplier_: The noise in use, in units of ``clip``.
+        history: ``generator_loss`` and ``clipped``, the share of rows whose gradient was cut, as
+            arrays ``(steps, draw)``. The second reads the private rows and is not for publication.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.normal(size=(2, 20, 5)), rng.integers(0, 2, size=(2, 20))
+        >>> config = GANConfig(steps=10, batch_size=8)
+        >>> gan = PrivateGAN(config, PrivacyBudget(epsilon=10)).fit(X, y)
+        >>> gan.sample(100)[0].shape
+        (2, 100, 5)
+    """
+
+    def __init__(
+        self,
+        config: GANConfig | None = None,
+        budget: PrivacyBudget = PrivacyBudget(epsilon=10.0),
+        clip: float = 1.0,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(config, random_state)
+        check_number("a number above 0", lambda norm: 0 < norm < np.inf, clip=clip)
+        plain, given = asdict(GANConfig()), asdict(self.config)
+        for name in LATER:
+            if given[name] != plain[name]:
+                raise ConfigError(
+                    f"{name}={given[name]!r} cannot be trained privately here: the gradient of one "
+                    f"row is known for the plain GAN only. Leave it at {plain[name]!r}."
+                )
+        self.budget = budget
+        self.clip = clip
+
+    def fit(  # type: ignore[override]
+        self,
+        X: Float[np.ndarray, "draw n dim"],
+        y: Int[np.ndarray, "draw n"],
+        classifier: StackedClassifier | None = None,
+        start: GAN | None = None,
+        progress: bool = False,
+    ) -> "PrivateGAN":
+        """Train on the private rows of ``X`` with labels ``y``.
+
+        Args:
+            X: Real rows, standardized.
+            y: Their labels.
+            classifier: Whose verdict the generated rows must meet, where ``consistency`` is above
+                0. It must not have read the private rows.
+            start: A GAN to start from, trained on public rows.
+            progress: Show a progress line.
+
+        Raises:
+            DataError: Wrong shapes or non-finite values.
+            ConfigError: What :meth:`GAN.fit` refuses, or a budget that is too small.
+        """
+        X, y = check_training_arrays(X, y)
+        config, (n_draws, n, dim) = self.config, X.shape
+        if config.batch_size > n:
+            raise ConfigError(
+                f"batch_size={config.batch_size} is larger than the {n} rows of a draw; "
+                f"set batch_size to {n} or less."
+            )
+        onehots = np.eye(y.max() + 1, dtype=np.float32)[y]
+        n_classes = onehots.shape[2]
+        self._check_classifier(classifier, n_draws, dim, n_classes)
+        self._check_start(start, n_draws, dim, n_classes)
+        rate = config.batch_size / n
+        self.noise_multiplier_ = self.budget.noise_multiplier(rate, config.steps)
+        device = pick_device()
+        streams = DrawStreams(self.random_state, n_draws, device)
+        self._build(dim, np.full((n_draws, n_classes), 1 / n_classes, dtype=np.float32), streams)
+        if start is not None:
+            self.generator_.load_state_dict(start.sampler_.state_dict())
+            self.discriminator_.load_state_dict(start.discriminator_.state_dict())
+        judge = None
+        if classifier is not None:
+            judge = copy.deepcopy(classifier.network_).requires_grad_(False).to(device)
+        generator_optimizer, discriminator_optimizer = (
+            torch.optim.Adam(
+                network.parameters(), lr=rate, betas=(config.beta1, config.beta2), foreach=True
+            )
+            for network, rate in (
+                (self.generator_, config.generator_rate),
+                (self.discriminator_, config.discriminator_rate),
+            )
+        )
+        rows, labels = torch.as_tensor(X, device=device), torch.as_tensor(onehots, device=device)
+        records = []
+        for _ in track(config.steps, "private training", progress):
+            included = (streams.uniform(n) < rate).float()
+            made_up = streams.labels(self.frequencies_, config.batch_size)
+            fake_onehot = F.one_hot(made_up, n_classes).float()
+            with torch.no_grad():
+                latent = streams.normal(config.batch_size, config.latent_dim)
+                fake = self.generator_(latent, fake_onehot)
+            clipped = private_discriminator_step(
+                self.discriminator_,
+                discriminator_optimizer,
+                with_noise(rows, streams, config),
+                labels,
+                included,
+                fake,
+                fake_onehot,
+                streams,
+                self.clip,
+                self.noise_multiplier_,
+                1.0 - config.label_smoothing,
+            )
+            record = generator_step(
+                self.generator_,
+                self.discriminator_,
+                generator_optimizer,
+                fake,  # in place of real rows, which this loss does not look at
+                fake_onehot,
+                streams,
+                config,
+                judge,
+            )
+            records.append(record | {"clipped": clipped})
+        self.history = {
+            name: torch.stack([record[name] for record in records]).cpu().numpy()
+            for name in records[0]
+        }
+        return self
+
+
+# For the table: nothing that reads private rows is left outside of the budget.
+
+
+class PublicUnits:
+    """A sampler that works in the units of a public corpus.
+
+    The mean and the scale of a draw's training rows are private, and a generator that works in
+    those units shows them in every sample. Here rows go in and come out in units of the corpus.
+    Only the user of a sample, who has rows of his own, turns it into units of his own.
+
+    Args:
+        sampler: A generative model, fitted or not.
+        splits: The draws, which know their units.
+        corpus: The public corpus.
+
+    Raises:
+        DataError: The corpus has other dimensions or labels than the draws.
+
+    Example:
+        >>> from embgan_edu.baselines import Memorizer
+        >>> from embgan_edu.protocol import draw_splits
+        >>> corpus = EmbeddedCorpus("toy", np.random.default_rng(0).normal(size=(50, 3)),
+        ...                         np.arange(50) % 2, ("no", "yes"), 0)
+        >>> splits = draw_splits(corpus, n_train=10, draws=2)
+        >>> copies = PublicUnits(Memorizer(), splits, corpus).fit(splits.X_train, splits.y_train)
+        >>> X_new, _ = copies.sample(10)
+        >>> bool(np.allclose(np.sort(X_new, axis=1), np.sort(splits.X_train, axis=1), atol=1e-5))
+        True
+    """
+
+    def __init__(self, sampler: Sampler, splits: ScarceSplits, corpus: EmbeddedCorpus) -> None:
+        splits.check_fits(corpus)
+        scale = corpus.X.std(axis=0)
+        scale = np.where(scale > 0, scale, 1)
+        # x in a draw's units is x * factor + shift in those of the corpus.
+        self.factor = (splits.scale / scale)[:, None]
+        self.shift = ((splits.mean - corpus.X.mean(axis=0)) / scale)[:, None]
+        self.sampler = sampler
+
+    def publish(self, X: Float[np.ndarray, "draw n dim"]) -> Float[np.ndarray, "draw n dim"]:
+        """Return rows that are in the draws' units in those of the corpus."""
+        return (X * self.factor + self.shift).astype(np.float32)
+
+    def fit(
+        self, X: Float[np.ndarray, "draw n dim"], y: Int[np.ndarray, "draw n"], **more: Any
+    ) -> "PublicUnits":
+        """Fit the sampler to the rows ``X`` with labels ``y``; ``more`` is passed on to it."""
+        self.sampler.fit(self.publish(X), y, **more)
+        return self
+
+    def sample(
+        self, n: int, label: int | None = None, random_state: int = 0
+    ) -> tuple[Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"]]:
+        """Make ``n`` rows per draw, in the units of the draws, as all that is evaluated."""
+        X, y = self.sampler.sample(n, label, random_state)
+        return ((X - self.shift) / self.factor).astype(np.float32), y
+
+
+def tweets_only(
+    splits: ScarceSplits,
+    target: EmbeddedCorpus,
+    source: EmbeddedCorpus,
+    random_state: int = 0,
+    progress: bool = False,
+) -> PublicUnits:
+    """The whole recipe without fine-tuning: no private row is read, so epsilon is 0.
+
+    The labels of a sample are uniform.
+
+    Args:
+        splits: The draws.
+        target: Their corpus, which is not looked at.
+        source: The public corpus: the tweets.
+        random_state: Seed.
+        progress: Show a progress line.
+
+    Raises:
+        DataError: The corpus has other dimensions or labels than the draws.
+    """
+    splits.check_fits(source)
+    pretrained = pretrain(configure(CHANGES), source, random_state=random_state, progress=progress)
+    start = pretrained.select([draw % NETWORKS for draw in range(splits.n_draws)])
+    # Of the tweets two thirds are positive, and how many of the private rows are is private.
+    start.frequencies_ = torch.full_like(start.frequencies_, 1 / splits.n_classes)
+    return PublicUnits(start, splits, source)
+
+
+def private_recipe(
+    splits: ScarceSplits,
+    target: EmbeddedCorpus,
+    source: EmbeddedCorpus,
+    random_state: int = 0,
+    progress: bool = False,
+    epsilon: float = 10.0,
+) -> PublicUnits:
+    """The whole recipe with private fine-tuning, from public tweets and a judge that read no more.
+
+    Args:
+        splits: The draws, whose training rows are private.
+        target: Their corpus, which is not looked at.
+        source: The public corpus: the tweets.
+        random_state: Seed.
+        progress: Show a progress line.
+        epsilon: The budget of the fine-tuning, and of all together.
+
+    Raises:
+        ConfigError: ``epsilon`` is not above 0.
+        DataError: The corpus has other dimensions or labels than the draws.
+    """
+    start = tweets_only(splits, target, source, random_state, progress).sampler
+    n = splits.X_train.shape[1]
+    config = configure(CHANGES)
+    config = replace(config, steps=FINE_TUNING_STEPS, batch_size=min(config.batch_size, n))
+    rows = np.tile(standardized(source), (splits.n_draws, 1, 1))
+    labels = np.tile(source.y, (splits.n_draws, 1))
+    judge = StackedClassifier(splits.n_classes, random_state=random_state).fit(rows, labels)
+    gan = PrivateGAN(config, PrivacyBudget(epsilon), random_state=random_state)
+    return PublicUnits(gan, splits, source).fit(
+        splits.X_train, splits.y_train, classifier=judge, start=start, progress=progress
+    )
+
+
+def private_gan(
+    splits: ScarceSplits,
+    target: EmbeddedCorpus,
+    source: EmbeddedCorpus,
+    random_state: int = 0,
+    progress: bool = False,
+    epsilon: float = 10.0,
+) -> PublicUnits:
+    """A GAN with batch normalization, trained privately from scratch, in units of the tweets.
+
+    Args:
+        splits: The draws, whose training rows are private.
+        target: Their corpus, which is not looked at.
+        source: The public corpus, for its units only.
+        random_state: Seed.
+        progress: Show a progress line.
+        epsilon: The budget.
+
+    Raises:
+        ConfigError: ``epsilon`` is not above 0.
+        DataError: The corpus has other dimensions or labels than the draws.
+    """
+    config = configure(["batch norm"])
+    n = splits.X_train.shape[1]
+    config = replace(config, steps=PRIVATE_STEPS, batch_size=min(config.batch_size, n))
+    gan = PrivateGAN(config, PrivacyBudget(epsilon), random_state=random_state)
+    return PublicUnits(gan, splits, source).fit(splits.X_train, splits.y_train, progress=progress)
+
+
+def _scores(**given: Scores) -> list[Scores]:
+    """Return the scores as float64, or say what is wrong with them."""
+    checked = []
+    for name, values in given.items():
+        scores = np.asarray(values, dtype=np.float64)
+        if scores.ndim != 1 or not len(scores) or not np.isfinite(scores).all():
+            raise DataError(
+                f"{name} has shape {scores.shape}; expected one finite score per row, and at "
+                "least one. For several draws pool them with ravel()."
+            )
+        checked.append(scores)
+    return checked
