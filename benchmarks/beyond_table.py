@@ -31,7 +31,6 @@ def main() -> None:
     tweets = embed("tweets")
     from_scratch = [name for name in beyond.METHODS if name.endswith(beyond.FROM_SCRATCH)]
     on_reviews = [name for name in beyond.METHODS if name not in from_scratch]
-    on_reviews.append("R3GAN from scratch")
     runs = [(embed(domain), 100, DRAWS, on_reviews) for domain in ("movie", "product")]
     runs.append((tweets, TWEETS_TRAINED_ON, TWEET_DRAWS, ["vanilla GAN", *from_scratch]))
     try:
