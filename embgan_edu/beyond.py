@@ -5,8 +5,7 @@ the tweets. :func:`embgan_edu.ladder.run_ladder` evaluates them like the rungs o
 """
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +18,8 @@ from embgan_edu.recipe import LADDER, configure, fit_gan, standardized
 from embgan_edu.vae import fit_pretrained_vae, fit_vae
 
 
-class Method(NamedTuple):
+@dataclass(frozen=True)
+class Method:
     """A way to make labeled embeddings.
 
     Attributes:

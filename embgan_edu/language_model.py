@@ -261,7 +261,7 @@ class LanguageModel:
         """The model's opinion on each word of some sentences, from the words before it.
 
         Args:
-            words: Numbers of words, as :meth:`Vocabulary.encode` gives them.
+            words: Numbers of words, as :meth:`embgan_edu.vocabulary.Vocabulary.encode` gives them.
             labels: The label of each sentence.
         """
         before = F.pad(words.clamp(min=0), (1, -1))  # the first word follows an end, number 0

@@ -530,7 +530,7 @@ class PrivateGAN(GAN):
 
         Raises:
             DataError: Wrong shapes or non-finite values.
-            ConfigError: What :meth:`GAN.fit` refuses, or a budget that is too small.
+            ConfigError: What :meth:`embgan_edu.gan.GAN.fit` refuses, or a budget that is too small.
         """
         X, y = check_training_arrays(X, y)
         config, (n_draws, n, dim) = self.config, X.shape

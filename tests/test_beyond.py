@@ -86,7 +86,7 @@ def test_a_cell_knows_the_settings_of_its_gan(monkeypatch):
     run_ladder(REVIEWS, TWEETS, 24, 3, ["R3GAN"])
     monkeypatch.setattr(ladder, "evaluate", lambda *args, **kwargs: pytest.fail("computed again"))
     run_ladder(REVIEWS, TWEETS, 24, 3, ["R3GAN"])
-    other = beyond.METHODS["R3GAN"]._replace(settings="another loss")
+    other = replace(beyond.METHODS["R3GAN"], settings="another loss")
     monkeypatch.setitem(beyond.METHODS, "R3GAN", other)
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         run_ladder(REVIEWS, TWEETS, 24, 3, ["R3GAN"])
