@@ -53,9 +53,12 @@ from embgan_edu.stacked import (
     SpectralLinear,
     StackedBatchNorm,
     StackedLinear,
-    check_training_arrays,
+    check_start,
+    check_training_set,
+    copy_draws,
     elementwise,
     pick_device,
+    wanted_labels,
 )
 
 
@@ -390,44 +393,13 @@ class GAN:
                 made for other draws, dimensions, labels, or layers.
             DivergenceError: A loss stopped being finite; names the step and the draw.
         """
-        X, y = check_training_arrays(X, y)
-        config, (n_draws, n, dim) = self.config, X.shape
-        if config.batch_size > n:
-            raise ConfigError(
-                f"batch_size={config.batch_size} is larger than the {n} rows of a draw; "
-                f"set batch_size to {n} or less."
-            )
-        onehots = np.eye(y.max() + 1, dtype=np.float32)[y]
-        absent = np.argwhere(~onehots.any(axis=1))
-        if len(absent):
-            draw, label = absent[0]
-            raise DataError(
-                f"No row of draw {draw} has the label {label}, though the labels go up to "
-                f"{y.max()}. Give every draw rows of every label, or number the labels anew."
-            )
-        n_classes = onehots.shape[2]
-        self._check_classifier(classifier, n_draws, dim, n_classes)
-        self._check_start(start, n_draws, dim, n_classes)
+        config = self.config
+        X, y, onehots = check_training_set(X, y, config.batch_size)
+        n_draws, n, _ = X.shape
         device = pick_device()
         streams = DrawStreams(self.random_state, n_draws, device)
-        self._build(dim, onehots.mean(axis=1), streams)
-        if start is not None:
-            for network in (self.generator_, self.sampler_):
-                network.load_state_dict(start.sampler_.state_dict())
-            self.discriminator_.load_state_dict(start.discriminator_.state_dict())
-        judge = None
-        if classifier is not None:
-            judge = copy.deepcopy(classifier.network_).requires_grad_(False).to(device)
-        # foreach, not fused: the fused kernel rounds the last few weights of a tensor differently,
-        # and where the last ones lie depends on the number of draws.
-        generator_optimizer, discriminator_optimizer = (
-            torch.optim.Adam(
-                network.parameters(), lr=rate, betas=(config.beta1, config.beta2), foreach=True
-            )
-            for network, rate in (
-                (self.generator_, config.generator_rate),
-                (self.discriminator_, config.discriminator_rate),
-            )
+        judge, generator_optimizer, discriminator_optimizer = self._begin(
+            X, onehots.mean(axis=1), streams, classifier, start
         )
         rows, labels = torch.as_tensor(X, device=device), torch.as_tensor(onehots, device=device)
         each_draw = torch.arange(n_draws, device=device)[:, None]
@@ -495,17 +467,9 @@ class GAN:
         """
         if not hasattr(self, "generator_"):
             raise ConfigError("This GAN is not trained yet; call fit(X, y) first.")
-        check_whole(1, n=n)
         n_draws, n_classes = self.frequencies_.shape
-        if label is not None and label not in range(n_classes):
-            known = ", ".join(map(str, range(n_classes)))
-            raise ConfigError(f"label={label!r} was never seen in training; possible: {known}.")
-        device = self.frequencies_.device
-        streams = DrawStreams(random_state, n_draws, device)
-        if label is None:
-            y = streams.labels(self.frequencies_, n)
-        else:
-            y = torch.full((n_draws, n), int(label), device=device)
+        streams = DrawStreams(random_state, n_draws, self.frequencies_.device)
+        y = wanted_labels(self.frequencies_, n, label, streams)
         self.sampler_.eval()
         X = self.sampler_(
             streams.normal(n, self.config.latent_dim), F.one_hot(y, n_classes).float()
@@ -527,8 +491,7 @@ class GAN:
         streams = DrawStreams(0, len(frequencies), frequencies.device)
         gan._build(self.generator_.dim, frequencies.cpu().numpy(), streams)
         for name, network in gan._networks().items():
-            state = self._networks()[name].state_dict()
-            network.load_state_dict({key: value[chosen] for key, value in state.items()})
+            copy_draws(self._networks()[name], network, chosen)
         return gan
 
     def save(self, path: str | PathLike[str]) -> Path:
@@ -606,25 +569,46 @@ class GAN:
                 "Train it on rows of the same draws."
             )
 
-    def _check_start(self, start: "GAN | None", n_draws: int, dim: int, n_classes: int) -> None:
-        if start is None:
-            return
-        if not hasattr(start, "generator_"):
-            raise ConfigError("The GAN to start from is not trained yet; call its fit(X, y) first.")
-        for name in ("latent_dim", "hidden", "batch_norm", "spectral_norm", "pack"):
-            ours, theirs = getattr(self.config, name), getattr(start.config, name)
-            if ours != theirs:
+    def _begin(
+        self,
+        X: Float[np.ndarray, "draw n dim"],
+        frequencies: Float[np.ndarray, "draw label"],
+        streams: DrawStreams,
+        classifier: StackedClassifier | None,
+        start: "GAN | None",
+    ) -> tuple[ClassifierNetwork | None, torch.optim.Optimizer, torch.optim.Optimizer]:
+        """Make the networks, from ``start`` where there is one; return the judge and optimizers."""
+        config, n_classes = self.config, frequencies.shape[1]
+        needed = len(X), X.shape[2], n_classes
+        self._check_classifier(classifier, *needed)
+        if start is not None:
+            if not hasattr(start, "generator_"):
                 raise ConfigError(
-                    f"The GAN to start from has {name}={theirs}, this one {name}={ours}; their "
-                    "weights do not fit. Give both the same."
+                    "The GAN to start from is not trained yet; call its fit(X, y) first."
                 )
-        given = (len(start.frequencies_), start.generator_.dim, start.frequencies_.shape[1])
-        if given != (n_draws, dim, n_classes):
-            raise ConfigError(
-                "The GAN to start from has {} draws, {} dimensions and {} labels; ".format(*given)
-                + f"X and y have {n_draws}, {dim} and {n_classes}. Its method select() repeats or "
-                "picks draws."
+            names = ("latent_dim", "hidden", "batch_norm", "spectral_norm", "pack")
+            given = len(start.frequencies_), start.generator_.dim, start.frequencies_.shape[1]
+            check_start("GAN", names, config, start.config, given, needed)
+        self._build(X.shape[2], frequencies, streams)
+        if start is not None:
+            for network in (self.generator_, self.sampler_):
+                network.load_state_dict(start.sampler_.state_dict())
+            self.discriminator_.load_state_dict(start.discriminator_.state_dict())
+        judge = None
+        if classifier is not None:
+            judge = copy.deepcopy(classifier.network_).requires_grad_(False).to(streams.device)
+        # foreach, not fused: the fused kernel rounds the last few weights of a tensor differently,
+        # and where the last ones lie depends on the number of draws.
+        generator_optimizer, discriminator_optimizer = (
+            torch.optim.Adam(
+                network.parameters(), lr=rate, betas=(config.beta1, config.beta2), foreach=True
             )
+            for network, rate in (
+                (self.generator_, config.generator_rate),
+                (self.discriminator_, config.discriminator_rate),
+            )
+        )
+        return judge, generator_optimizer, discriminator_optimizer
 
     def _build(
         self, dim: int, frequencies: Float[np.ndarray, "draw label"], streams: DrawStreams

@@ -40,7 +40,7 @@ def recall(real: Cloud, synthetic: Cloud, k: int = 5) -> float:
         >>> recall(real, synthetic, k=1)
         0.5
     """
-    real, synthetic = _clouds(real=real, synthetic=synthetic)
+    real, synthetic = check_clouds(real=real, synthetic=synthetic)
     reached = cdist(real, synthetic) <= _radii("synthetic", synthetic, k)
     return float(reached.any(axis=1).mean())
 
@@ -65,7 +65,7 @@ def coverage(real: Cloud, synthetic: Cloud, k: int = 5) -> float:
         >>> round(coverage(real, synthetic, k=1), 3)
         0.667
     """
-    real, synthetic = _clouds(real=real, synthetic=synthetic)
+    real, synthetic = check_clouds(real=real, synthetic=synthetic)
     nearest = cdist(real, synthetic).min(axis=1)
     return float((nearest <= _radii("real", real, k)).mean())
 
@@ -97,7 +97,7 @@ def vendi_score(X: Cloud, order: float = 1.0) -> float:
         2.0
     """
     check_number("a number above 0, or np.inf", lambda q: q > 0, order=order)
-    (X,) = _clouds(X=X)
+    (X,) = check_clouds(X=X)
     length = np.linalg.norm(X, axis=1, keepdims=True)
     unit = np.divide(X, length, out=np.zeros_like(X), where=length > 0)
     # unit.T @ unit (dim, dim) has the same eigenvalues as the cosines (n, n), but for zeros.
@@ -126,7 +126,7 @@ def vendi_ratio(real: Cloud, synthetic: Cloud, order: float = 1.0) -> float:
         >>> vendi_ratio(corners, np.tile([[1.0, 0]], (4, 1)))
         0.5
     """
-    real, synthetic = _clouds(real=real, synthetic=synthetic)
+    real, synthetic = check_clouds(real=real, synthetic=synthetic)
     center = real.mean(axis=0)
     return vendi_score(synthetic - center, order) / vendi_score(real - center, order)
 
@@ -145,7 +145,7 @@ def variance_ratio(real: Cloud, synthetic: Cloud) -> float:
         >>> variance_ratio(real, 3 * real)
         9.0
     """
-    real, synthetic = _clouds(real=real, synthetic=synthetic)
+    real, synthetic = check_clouds(real=real, synthetic=synthetic)
     if not np.ptp(real, axis=0).any():
         raise DataError(
             f"All {len(real)} real points are the same, so there is no variance to compare with. "
@@ -174,7 +174,7 @@ def authenticity(train: Cloud, synthetic: Cloud) -> float:
         >>> authenticity(train, np.array([[0.4], [7.0], [9.5]]))  # balls of radius 1, 1, 4
         0.333...
     """
-    train, synthetic = _clouds(train=train, synthetic=synthetic)
+    train, synthetic = check_clouds(train=train, synthetic=synthetic)
     distances = cdist(synthetic, train)
     nearest = distances.argmin(axis=1)
     return float((distances.min(axis=1) > _radii("train", train, 1)[nearest]).mean())
@@ -209,7 +209,7 @@ def sliced_wasserstein(a: Cloud, b: Cloud, projections: int = 128, random_state:
     """
     check_whole(1, projections=projections)
     check_whole(0, random_state=random_state)
-    a, b = _clouds(a=a, b=b)
+    a, b = check_clouds(a=a, b=b)
     if len(a) != len(b):
         raise DataError(
             f"a has {len(a)} points and b has {len(b)}; expected as many in each. "
@@ -238,8 +238,16 @@ def _radii(name: str, X: Cloud, k: int) -> Float[np.ndarray, " n"]:
     return np.partition(cdist(X, X), k, axis=1)[:, k]
 
 
-def _clouds(**clouds: Any) -> list[Cloud]:
-    """Return the clouds as float64, or say what is wrong with one of them."""
+def check_clouds(**clouds: Any) -> list[Cloud]:
+    """Return clouds, given by name, as float64, or say what is wrong with one of them.
+
+    Raises:
+        DataError: Not a cloud, a value that is not finite, or other dimensions than the first.
+
+    Example:
+        >>> [cloud.dtype.name for cloud in check_clouds(real=np.ones((3, 2), dtype="float32"))]
+        ['float64']
+    """
     checked: list[Cloud] = []
     for name, given in clouds.items():
         X = np.asarray(given, dtype=np.float64)

@@ -17,7 +17,6 @@ one row and for every set :math:`S` of outcomes,
 2016, algorithm 1) in the discriminator, the only network that reads real rows.
 """
 
-import copy
 import warnings
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -37,7 +36,7 @@ from embgan_edu.embedding import EmbeddedCorpus
 from embgan_edu.errors import ConfigError, DataError, check_number, check_whole
 from embgan_edu.gan import GAN, Discriminator, GANConfig, generator_step, with_noise
 from embgan_edu.losses import binary_cross_entropy
-from embgan_edu.metrics import Cloud, _clouds
+from embgan_edu.metrics import Cloud, check_clouds
 from embgan_edu.progress import track
 from embgan_edu.protocol import ScarceSplits
 from embgan_edu.recipe import (
@@ -52,6 +51,7 @@ from embgan_edu.stacked import (
     DrawStreams,
     StackedLinear,
     check_training_arrays,
+    check_training_set,
     elementwise,
     pick_device,
 )
@@ -87,7 +87,7 @@ def closer_to_training(train: Cloud, holdout: Cloud, synthetic: Cloud) -> float:
         >>> closer_to_training(train, holdout, np.array([[0.2], [0.5], [3.0], [8.0]]))
         0.625
     """
-    train, holdout, synthetic = _clouds(train=train, holdout=holdout, synthetic=synthetic)
+    train, holdout, synthetic = check_clouds(train=train, holdout=holdout, synthetic=synthetic)
     if len(train) != len(holdout):
         raise DataError(
             f"train has {len(train)} points and holdout has {len(holdout)}; the larger cloud would "
@@ -119,11 +119,11 @@ def distance_scores(rows: Cloud, synthetic: Cloud, reference: Cloud | None = Non
         >>> distance_scores(np.array([[1.0], [5.0]]), np.array([[0.0], [3.0]]))
         array([-1., -2.])
     """
-    rows, synthetic = _clouds(rows=rows, synthetic=synthetic)
+    rows, synthetic = check_clouds(rows=rows, synthetic=synthetic)
     nearest = cdist(rows, synthetic).min(axis=1)
     if reference is None:
         return -nearest
-    _, reference = _clouds(rows=rows, reference=reference)
+    _, reference = check_clouds(rows=rows, reference=reference)
     return cdist(rows, reference).min(axis=1) - nearest
 
 
@@ -532,36 +532,16 @@ class PrivateGAN(GAN):
             DataError: Wrong shapes or non-finite values.
             ConfigError: What :meth:`embgan_edu.gan.GAN.fit` refuses, or a budget that is too small.
         """
-        X, y = check_training_arrays(X, y)
-        config, (n_draws, n, dim) = self.config, X.shape
-        if config.batch_size > n:
-            raise ConfigError(
-                f"batch_size={config.batch_size} is larger than the {n} rows of a draw; "
-                f"set batch_size to {n} or less."
-            )
-        onehots = np.eye(y.max() + 1, dtype=np.float32)[y]
-        n_classes = onehots.shape[2]
-        self._check_classifier(classifier, n_draws, dim, n_classes)
-        self._check_start(start, n_draws, dim, n_classes)
+        config = self.config
+        X, y, onehots = check_training_set(X, y, config.batch_size)
+        n_draws, n, n_classes = onehots.shape
         rate = config.batch_size / n
         self.noise_multiplier_ = self.budget.noise_multiplier(rate, config.steps)
         device = pick_device()
         streams = DrawStreams(self.random_state, n_draws, device)
-        self._build(dim, np.full((n_draws, n_classes), 1 / n_classes, dtype=np.float32), streams)
-        if start is not None:
-            self.generator_.load_state_dict(start.sampler_.state_dict())
-            self.discriminator_.load_state_dict(start.discriminator_.state_dict())
-        judge = None
-        if classifier is not None:
-            judge = copy.deepcopy(classifier.network_).requires_grad_(False).to(device)
-        generator_optimizer, discriminator_optimizer = (
-            torch.optim.Adam(
-                network.parameters(), lr=rate, betas=(config.beta1, config.beta2), foreach=True
-            )
-            for network, rate in (
-                (self.generator_, config.generator_rate),
-                (self.discriminator_, config.discriminator_rate),
-            )
+        uniform = np.full((n_draws, n_classes), 1 / n_classes, dtype=np.float32)
+        judge, generator_optimizer, discriminator_optimizer = self._begin(
+            X, uniform, streams, classifier, start
         )
         rows, labels = torch.as_tensor(X, device=device), torch.as_tensor(onehots, device=device)
         records = []

@@ -10,7 +10,7 @@ depend on how many run beside it, and every draw has a random generator of its o
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -288,3 +288,113 @@ def check_training_arrays(
             "that index the label names."
         )
     return X, y.astype(np.int64)
+
+
+def check_training_set(
+    X: Float[np.ndarray, "draw n dim"], y: Int[np.ndarray, "draw n"], batch_size: int
+) -> tuple[
+    Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"], Float[np.ndarray, "draw n label"]
+]:
+    """Return ``X``, ``y`` and the one-hot labels that a generative model can learn from.
+
+    Raises:
+        DataError: What :func:`check_training_arrays` refuses, or a draw that lacks a label.
+        ConfigError: ``batch_size`` is larger than the number of rows.
+
+    Example:
+        >>> _, _, onehot = check_training_set(np.zeros((1, 2, 3)), np.array([[0, 1]]), batch_size=2)
+        >>> onehot.tolist()
+        [[[1.0, 0.0], [0.0, 1.0]]]
+    """
+    X, y = check_training_arrays(X, y)
+    n = X.shape[1]
+    if batch_size > n:
+        raise ConfigError(
+            f"batch_size={batch_size} is larger than the {n} rows of a draw; "
+            f"set batch_size to {n} or less."
+        )
+    onehot = np.eye(y.max() + 1, dtype=np.float32)[y]
+    absent = np.argwhere(~onehot.any(axis=1))
+    if len(absent):
+        draw, label = absent[0]
+        raise DataError(
+            f"No row of draw {draw} has the label {label}, though the labels go up to "
+            f"{y.max()}. Give every draw rows of every label, or number the labels anew."
+        )
+    return X, y, onehot
+
+
+def wanted_labels(
+    frequencies: Float[Tensor, "draw label"], n: int, label: int | None, streams: DrawStreams
+) -> Int[Tensor, "draw n"]:
+    """Return the labels of ``n`` rows to sample per draw: one for all, or with given frequencies.
+
+    Raises:
+        ConfigError: Fewer than one row, or a label that was never seen.
+
+    Example:
+        >>> wanted_labels(torch.tensor([[0.5, 0.5]]), 3, 1, DrawStreams(0, n_draws=1))
+        tensor([[1, 1, 1]])
+    """
+    check_whole(1, n=n)
+    n_draws, n_classes = frequencies.shape
+    if label is None:
+        return streams.labels(frequencies, n)
+    if label not in range(n_classes):
+        known = ", ".join(map(str, range(n_classes)))
+        raise ConfigError(f"label={label!r} was never seen in training; possible: {known}.")
+    return torch.full((n_draws, n), int(label), device=streams.device)
+
+
+def copy_draws(source: nn.Module, target: nn.Module, draws: slice | Sequence[int]) -> None:
+    """Give the stacked network ``target`` the weights of some draws of ``source``.
+
+    Example:
+        >>> three, two = (StackedLinear(2, 2, DrawStreams(0, n_draws=k)) for k in (3, 2))
+        >>> copy_draws(three, two, [2, 2])
+        >>> bool((two.weight[0] == three.weight[2]).all())
+        True
+    """
+    target.load_state_dict({name: value[draws] for name, value in source.state_dict().items()})
+
+
+def check_start(
+    kind: str,
+    names: Sequence[str],
+    ours: object,
+    theirs: object,
+    given: tuple[int, int, int],
+    needed: tuple[int, int, int],
+) -> None:
+    """Refuse to start from a model whose weights do not fit.
+
+    Args:
+        kind: What it is, such as ``"GAN"``.
+        names: The settings that shape the weights.
+        ours: Settings of the model to train.
+        theirs: Settings of the model to start from.
+        given: The other's number of draws, dimensions, and labels.
+        needed: Those of the rows to train on.
+
+    Raises:
+        ConfigError: Something differs; named with both values.
+
+    Example:
+        >>> check_start("GAN", [], None, None, given=(1, 5, 2), needed=(3, 5, 2))
+        Traceback (most recent call last):
+        embgan_edu.errors.ConfigError: The GAN to start from has 1 draws, 5 dimensions and 2 labels;
+            X and y have 3, 5 and 2. Its method select() repeats or picks draws.
+    """
+    for name in names:
+        here, there = getattr(ours, name), getattr(theirs, name)
+        if here != there:
+            raise ConfigError(
+                f"The {kind} to start from has {name}={there}, this one {name}={here}; their "
+                "weights do not fit. Give both the same."
+            )
+    if given != needed:
+        raise ConfigError(
+            "The {} to start from has {} draws, {} dimensions and {} labels; ".format(kind, *given)
+            + "X and y have {}, {} and {}. ".format(*needed)
+            + "Its method select() repeats or picks draws."
+        )

@@ -18,7 +18,7 @@ from embgan_edu.corpora import check_texts
 from embgan_edu.embedding import MeanEmbedder
 from embgan_edu.errors import ConfigError, DataError, check_number, check_whole
 from embgan_edu.protocol import ScarceSplits
-from embgan_edu.stacked import DrawStreams, check_training_arrays
+from embgan_edu.stacked import DrawStreams, check_training_arrays, wanted_labels
 from embgan_edu.vectors import DEFAULT_VECTORS
 
 if TYPE_CHECKING:
@@ -94,16 +94,9 @@ class TextSampler:
             ConfigError: Fewer than one sentence asked, or a label never seen.
             DataError: The writer gave another number of sentences.
         """
-        check_whole(1, n=n)
-        n_draws, n_classes = self.frequencies_.shape
-        if label is None:
-            streams = DrawStreams(random_state, n_draws)
-            y = streams.labels(torch.as_tensor(self.frequencies_), n).numpy()
-        elif label in range(n_classes):
-            y = np.full((n_draws, n), label)
-        else:
-            known = ", ".join(map(str, range(n_classes)))
-            raise ConfigError(f"label={label!r} was never seen in training; possible: {known}.")
+        n_draws = len(self.frequencies_)
+        frequencies = torch.as_tensor(self.frequencies_)
+        y = wanted_labels(frequencies, n, label, DrawStreams(random_state, n_draws)).numpy()
         texts = [check_texts(each) for each in self.write(y, random_state)]
         if [len(each) for each in texts] != [n] * n_draws:
             raise DataError(

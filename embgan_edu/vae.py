@@ -41,9 +41,13 @@ from embgan_edu.stacked import (
     DrawStreams,
     StackedLinear,
     check_rows,
+    check_start,
     check_training_arrays,
+    check_training_set,
+    copy_draws,
     elementwise,
     pick_device,
+    wanted_labels,
 )
 
 # These numbers and two fields below, latent_dim and steps, were chosen by the likelihood of
@@ -241,21 +245,9 @@ class VAE:
                 draws, dimensions, labels, or layers.
             DivergenceError: The loss stopped being finite; names the step and the draw.
         """
-        X, y = check_training_arrays(X, y)
-        config, (n_draws, n, dim) = self.config, X.shape
-        if config.batch_size > n:
-            raise ConfigError(
-                f"batch_size={config.batch_size} is larger than the {n} rows of a draw; "
-                f"set batch_size to {n} or less."
-            )
-        onehots = np.eye(y.max() + 1, dtype=np.float32)[y]
-        absent = np.argwhere(~onehots.any(axis=1))
-        if len(absent):
-            draw, label = absent[0]
-            raise DataError(
-                f"No row of draw {draw} has the label {label}, though the labels go up to "
-                f"{y.max()}. Give every draw rows of every label, or number the labels anew."
-            )
+        config = self.config
+        X, y, onehots = check_training_set(X, y, config.batch_size)
+        n_draws, n, dim = X.shape
         self._check_start(start, n_draws, dim, onehots.shape[2])
         device = pick_device()
         streams = DrawStreams(self.random_state, n_draws, device)
@@ -407,17 +399,9 @@ class VAE:
             ConfigError: Not trained yet, fewer than one row asked, or an unknown label.
         """
         self._check_trained()
-        check_whole(1, n=n)
         n_draws, n_classes = self.frequencies_.shape
-        if label is not None and label not in range(n_classes):
-            known = ", ".join(map(str, range(n_classes)))
-            raise ConfigError(f"label={label!r} was never seen in training; possible: {known}.")
-        device = self.frequencies_.device
-        streams = DrawStreams(random_state, n_draws, device)
-        if label is None:
-            y = streams.labels(self.frequencies_, n)
-        else:
-            y = torch.full((n_draws, n), int(label), device=device)
+        streams = DrawStreams(random_state, n_draws, self.frequencies_.device)
+        y = wanted_labels(self.frequencies_, n, label, streams)
         mean = self.decoder_(
             streams.normal(n, self.config.latent_dim), F.one_hot(y, n_classes).float()
         )
@@ -438,8 +422,7 @@ class VAE:
         streams = DrawStreams(0, len(frequencies), frequencies.device)
         vae._build(self.decoder_.dim, frequencies.cpu().numpy(), streams)
         for name in ("encoder_", "decoder_"):
-            state = getattr(self, name).state_dict()
-            getattr(vae, name).load_state_dict({key: value[chosen] for key, value in state.items()})
+            copy_draws(getattr(self, name), getattr(vae, name), chosen)
         return vae
 
     def _check_trained(self) -> None:
@@ -451,20 +434,9 @@ class VAE:
             return
         if not hasattr(start, "decoder_"):
             raise ConfigError("The VAE to start from is not trained yet; call its fit(X, y) first.")
-        for name in ("latent_dim", "hidden"):
-            ours, theirs = getattr(self.config, name), getattr(start.config, name)
-            if ours != theirs:
-                raise ConfigError(
-                    f"The VAE to start from has {name}={theirs}, this one {name}={ours}; their "
-                    "weights do not fit. Give both the same."
-                )
-        given = (len(start.frequencies_), start.decoder_.dim, start.frequencies_.shape[1])
-        if given != (n_draws, dim, n_classes):
-            raise ConfigError(
-                "The VAE to start from has {} draws, {} dimensions and {} labels; ".format(*given)
-                + f"X and y have {n_draws}, {dim} and {n_classes}. Its method select() repeats or "
-                "picks draws."
-            )
+        names = ("latent_dim", "hidden")
+        given = len(start.frequencies_), start.decoder_.dim, start.frequencies_.shape[1]
+        check_start("VAE", names, self.config, start.config, given, (n_draws, dim, n_classes))
 
     def _build(
         self, dim: int, frequencies: Float[np.ndarray, "draw label"], streams: DrawStreams
