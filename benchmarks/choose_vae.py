@@ -13,10 +13,9 @@ Run: python benchmarks/choose_vae.py  (about a quarter of an hour on one core)
 
 from dataclasses import replace
 
-from choose_recipe import DOMAINS
+from choose_recipe import draw_folds
 
 from embgan_edu.embedding import embed
-from embgan_edu.protocol import draw_splits
 from embgan_edu.recipe import NETWORKS
 from embgan_edu.vae import VAE, VAEConfig, pretrain_vae
 
@@ -25,7 +24,7 @@ SAMPLES = 10  # latents for each row
 
 def main() -> None:
     """Print the held-out likelihood of every candidate."""
-    drawn = {d: draw_splits(embed(d), 100, draws=12, random_state=7).folds() for d in DOMAINS}
+    drawn = draw_folds(12)
 
     def report(title: str, config: VAEConfig, moments: tuple[int, ...], start: VAE | None) -> None:
         for domain, splits in drawn.items():
