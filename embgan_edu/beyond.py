@@ -6,6 +6,7 @@ the tweets. :func:`embgan_edu.ladder.run_ladder` evaluates them like the rungs o
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,15 @@ from embgan_edu.gan import GANConfig
 from embgan_edu.privacy import private_gan, private_recipe, tweets_only
 from embgan_edu.protocol import ScarceSplits
 from embgan_edu.recipe import LADDER, configure, fit_gan, standardized
+from embgan_edu.text_generation import (
+    fit_gru,
+    fit_judged_gru,
+    fit_judged_soup,
+    fit_pretrained_gru,
+    fit_pretrained_transformer,
+    fit_templates,
+    fit_word_soup,
+)
 from embgan_edu.vae import fit_pretrained_vae, fit_vae
 
 
@@ -82,12 +92,31 @@ def _gan(name: str, pretrained: bool) -> Method:
     return Method(fit, needs_source=pretrained, settings=settings)
 
 
+_TEXT = (
+    "language_model",
+    "templates",
+    "text_generation",
+    "text_samplers",
+    "vocabulary",
+    "word_networks",
+)
 METHODS: dict[str, Method] = {
     "aligned tweets": Method(aligned_tweets),
     "VAE": Method(fit_vae, needs_source=False, modules=("vae",)),
     "pretrained VAE": Method(fit_pretrained_vae, modules=("vae",)),
+    "templates": Method(fit_templates, needs_source=False, modules=_TEXT),
+    "word soup": Method(fit_word_soup, needs_source=False, modules=_TEXT),
+    "judged soup": Method(fit_judged_soup, modules=_TEXT),
+    "GRU": Method(fit_gru, needs_source=False, modules=_TEXT),
+    "pretrained GRU": Method(fit_pretrained_gru, modules=_TEXT),
+    "judged GRU": Method(fit_judged_gru, modules=_TEXT),
+    "pretrained Transformer": Method(fit_pretrained_transformer, modules=_TEXT),
     "tweets only": Method(tweets_only, modules=("privacy",)),
     "private recipe": Method(private_recipe, modules=("privacy",)),
+    # A budget too small to learn from the rows: what the steps do without them.
+    "private recipe, epsilon 0.1": Method(
+        partial(private_recipe, epsilon=0.1), modules=("privacy",), settings="0.1"
+    ),
     "private GAN": Method(private_gan, modules=("privacy",)),
     **{name: _gan(name, pretrained=True) for name in NEWER_GANS},
     **{name + FROM_SCRATCH: _gan(name, pretrained=False) for name in ("+ noise", *NEWER_GANS)},

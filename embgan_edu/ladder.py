@@ -128,7 +128,7 @@ def run_ladder(
     splits = draw_splits(target, n_train, draws=draws, random_state=data_seed)
     paths = {
         method: _cell_path(
-            (target.X, target.y, source.X, source.y),
+            (target.X, target.y, *target.texts, source.X, source.y, *source.texts),
             (n_train, draws, method, data_seed, random_state),
         )
         for method in methods

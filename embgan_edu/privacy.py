@@ -8,8 +8,8 @@ score is higher for rows that seem to be members; how well it separates members 
 read off its ROC curve.
 
 *Private training* bounds what any attack can reach. A randomized training :math:`M` is
-:math:`(\varepsilon, \delta)`-differentially private if, for any two training sets that differ by
-one row and for every set :math:`S` of outcomes,
+:math:`(\varepsilon, \delta)`-differentially private if, for any two training sets of which one has
+a row more and for every set :math:`S` of outcomes,
 
 .. math:: P(M(R) \in S) \le e^{\varepsilon} P(M(R') \in S) + \delta
 
