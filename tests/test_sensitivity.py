@@ -120,18 +120,16 @@ def read_exchanged(path=None):
 ladder.read_table = read_exchanged
 """
 
-# Chapter 10 takes these from its stored table.
-STORED_FIGURES = tuple(
-    figure.name.removeprefix("ch10/")
-    for figure in figures.load_register().values()
-    if figure.chapter == "ch10" and figure.sd == 0
-)
 
-STORED_FIGURES_11 = tuple(
-    figure.name.removeprefix("ch11/")
-    for figure in figures.load_register().values()
-    if figure.chapter == "ch11" and figure.sd == 0 and "draws" in figure.what
-)
+def stored_figures(chapter: str, *computed: str) -> tuple[str, ...]:
+    """What no training seed moves, less what is computed all the same: from a stored table."""
+    fixed = {
+        name.removeprefix(f"{chapter}/")
+        for name, figure in figures.load_register().items()
+        if figure.chapter == chapter and figure.sd == 0
+    }
+    return tuple(sorted(fixed - set(computed)))
+
 
 MUTATIONS = [
     Mutation(
@@ -559,7 +557,7 @@ def read_mixed(path=None):
 
 ladder.read_table = read_mixed
 """,
-        STORED_FIGURES,
+        stored_figures("ch10"),
     ),
     Mutation(
         "a generator that is not trained",
@@ -579,7 +577,7 @@ ladder.read_table = read_mixed
         ),
     ),
     Mutation(
-        "no penalty on the slope, no division by the singular value, and stored methods exchanged",
+        "the standard loss for all, no penalty, no division, and stored methods exchanged",
         "11",
         STORED_EXCHANGED
         + """
@@ -588,9 +586,17 @@ from embgan_edu import gan, losses, stacked
 no_penalty = lambda gradient: 0 * losses.zero_centered_penalty(gradient)
 gan.zero_centered_penalty = no_penalty
 gan.unit_slope_penalty = no_penalty
+gan.discriminator_loss = lambda kind, *logits: losses.discriminator_loss("standard", *logits)
+gan.generator_loss = lambda kind, *logits: losses.generator_loss("standard", *logits)
 stacked.SpectralLinear.forward = stacked.StackedLinear.forward
 """,
-        ("agreement", "stretch", "islands-wgan", *STORED_FIGURES_11),
+        (
+            "agreement",
+            "stretch",
+            "islands-wgan",
+            "islands-r3gan",
+            *stored_figures("ch11", "islands-wgan"),
+        ),
     ),
     Mutation(
         "the KL averaged over latent dimensions, not summed",
@@ -661,6 +667,129 @@ ladder.read_table = read_mixed
             "scratch-product",
             "pretrained-movie",
             "pretrained-product",
+        ),
+    ),
+    Mutation(
+        "language models are not trained, and words have no frequencies",
+        "13",
+        """
+import dataclasses
+import numpy as np
+from embgan_edu import language_model, vocabulary
+
+right_fit = language_model.LanguageModel.fit
+right_vocabulary = vocabulary.Vocabulary.__init__
+
+def fit_nothing(self, *args, **options):
+    self.config = dataclasses.replace(self.config, learning_rate=1e-9)
+    return right_fit(self, *args, **options)
+
+def without_frequencies(self, *args, **options):
+    right_vocabulary(self, *args, **options)
+    self.log_frequency[: len(self.words)] = -np.log(len(self.words))
+
+language_model.LanguageModel.fit = fit_nothing
+vocabulary.Vocabulary.__init__ = without_frequencies
+""",
+        ("copied", "perplexity-frequency", "perplexity-tuned"),
+    ),
+    Mutation(
+        "writers do not know the label, and distinct-n counts single words",
+        "13",
+        """
+from embgan_edu import text_metrics, text_samplers
+
+right_texts = text_samplers.TextSampler.texts
+right_distinct = text_metrics.distinct_n
+
+def texts_mislabeled(self, n, label=None, random_state=0):
+    texts, y = right_texts(self, n, label, random_state)
+    return texts, y[:, ::-1].copy()
+
+text_samplers.TextSampler.texts = texts_mislabeled
+text_metrics.distinct_n = lambda texts, n=2: right_distinct(texts, 1)
+""",
+        ("distinct-templates", "judge-worth", "leak"),
+    ),
+    Mutation(
+        "a judge that learned nothing, and stored methods exchanged",
+        "13",
+        STORED_EXCHANGED
+        + """
+import dataclasses
+import numpy as np
+from embgan_edu import recipe
+
+right_judge = recipe.fit_judge
+
+def judge_of_nothing(splits, corpus=None, random_state=0):
+    rng = np.random.default_rng(0)
+    wrong = dataclasses.replace(splits, y_train=rng.permuted(splits.y_train, axis=1))
+    other = dataclasses.replace(corpus, y=rng.permutation(corpus.y))
+    return right_judge(wrong, other, random_state)
+
+recipe.fit_judge = judge_of_nothing
+""",
+        ("judge-worth", "judge-movie", *stored_figures("ch13", "perplexity-frequency")),
+    ),
+    Mutation(
+        "the strangers of the attack are members as well",
+        "14",
+        with_splits(
+            "dataclasses.replace(splits, "
+            "X_test=np.concatenate([splits.X_train[:, :100], splits.X_test[:, 100:]], axis=1), "
+            "y_test=np.concatenate([splits.y_train[:, :100], splits.y_test[:, 100:]], axis=1))"
+        ),
+        ("closer-gaussian", "closer-plain", "found-smote", "auc-plain", "leak"),
+    ),
+    Mutation(
+        "neither clipping nor noise in private training, and attacks turned round",
+        "14",
+        """
+from embgan_edu import privacy
+
+right_private_step = privacy.private_discriminator_step
+
+def step_in_the_open(*args, clip=None, noise_multiplier=None, target=1.0):
+    target = args[10] if len(args) > 10 else target
+    return right_private_step(*args[:8], 1e9, 0.0, target)
+
+privacy.private_discriminator_step = step_in_the_open
+privacy.PrivacyBudget.noise_multiplier = lambda self, sampling_rate, steps: 0.0
+right_scores = privacy.distance_scores
+privacy.distance_scores = lambda *args: -right_scores(*args)
+right_logits = privacy.discriminator_scores
+privacy.discriminator_scores = lambda *args: -right_logits(*args)
+""",
+        (
+            "agreement",
+            "sigma-10",
+            "vendi-kept",
+            "vendi-tenth",
+            "auc-recipe",
+            "white-plain",
+            "white-private",
+        ),
+    ),
+    Mutation(
+        "nothing is ever trained, SMOTE copies, stored methods exchanged",
+        "14",
+        STORED_EXCHANGED
+        + """
+import torch
+from embgan_edu import baselines
+
+torch.optim.Adam.step = lambda self, closure=None: None
+baselines.Smote._rows = baselines.Memorizer._rows
+""",
+        (
+            "vendi-inf",
+            "rare-real",
+            "rare-gan",
+            "rare-copies",
+            "loop-smote",
+            "loop-kept",
+            *stored_figures("ch14", "agreement", "found-smote", "sigma-10"),
         ),
     ),
 ]

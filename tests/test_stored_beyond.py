@@ -115,14 +115,58 @@ def test_the_words_of_chapter_12_are_true() -> None:
     assert SUMMARIES.loc[("product", 100, "pretrained VAE"), "gain_low"] > 0
 
 
+def test_the_words_of_chapter_13_are_true() -> None:
+    for domain in DOMAINS:
+        table = SUMMARIES.loc[domain, 100]
+        unjudged = ["templates", "word soup", "GRU", "pretrained GRU", "pretrained Transformer"]
+        assert table.loc[unjudged, "gain_low"].max() < 0  # no writer gains by itself
+        assert table.loc[unjudged, "gain"].idxmin() == "templates"
+        assert table.loc["GRU", "gain_high"] < 0
+        assert table.loc["word soup", "gain_low"] < 0 < table.loc["word soup", "gain_high"]
+        for other in ("templates", "GRU"):
+            assert ahead(domain, "word soup", other).low > 0
+        for judged in ("judged soup", "judged GRU"):
+            assert table.loc[judged, "gain_low"] > 0
+        assert ahead(domain, "judged GRU", WHOLE).mean > 0  # no less than the whole recipe
+        soup_or_tweets = ahead(domain, "judged soup", REAL_TWEETS)
+        assert soup_or_tweets.low < 0 < soup_or_tweets.high
+        assert ahead(domain, "R3GAN, wide", "judged soup").low > 0
+        assert ahead(domain, "judged soup", "judged GRU").high > 0  # at least as well
+        whole = LADDER_TABLE.query(f"corpus == '{domain}' and method == '{WHOLE}'")
+        for measure in ("recall", "coverage"):  # of nearly every writer, far above the GAN's
+            writers = table.loc[[*unjudged[1:], "judged soup", "judged GRU"], measure]
+            assert writers.min() > whole[measure].mean() + 0.2
+    assert SUMMARIES.loc[("product", 100, "templates"), "recall"] < 0.3
+    assert ahead("movie", "judged soup", WHOLE).low > 0
+    product = ahead("product", "judged soup", WHOLE)
+    assert -0.1 < product.low < 0 < product.mean  # just holds zero
+
+
+def test_the_words_of_chapter_14_are_true() -> None:
+    for domain in DOMAINS:
+        table = SUMMARIES.loc[domain, 100]
+        assert table.loc["private GAN", "gain_high"] < 0
+        assert table.loc["private GAN", "tstr"] == pytest.approx(50, abs=0.5)  # a coin toss
+        assert abs(ahead(domain, "private recipe", WHOLE).mean) < 0.1  # costs nothing
+    assert ahead("movie", "private recipe", "tweets only").low > 0
+    product = ahead("product", "private recipe", "tweets only")
+    assert product.low < 0 < product.high
+    assert ahead("movie", "private recipe, epsilon 0.1", "private recipe").low > 0
+
+
 @pytest.mark.data
 def test_a_part_of_it_comes_out_again() -> None:
     """Draws do not depend on the draws beside them, so four of 64 have their own numbers."""
-    methods, draws = ["aligned tweets", "VAE"], 4
+    methods, draws = ["aligned tweets", "judged soup", "VAE"], 4
     table = run_ladder(embed("product"), embed("tweets"), 100, draws, methods)
     keys = list(KEYS)
     stored = table[keys].merge(TABLE, on=keys, how="left", validate="one_to_one")
-    for method, allowed in ((REAL_ONLY, 0.3), ("aligned tweets", 0.3), ("VAE", 3.0)):
+    for method, allowed in (
+        (REAL_ONLY, 0.3),
+        ("aligned tweets", 0.3),
+        ("judged soup", 1.0),
+        ("VAE", 3.0),
+    ):
         rows = table["method"] == method
         moved = (table.loc[rows, "accuracy"] - stored.loc[rows, "accuracy"]).abs()
         assert moved.notna().sum() == draws and moved.max() <= allowed, method
