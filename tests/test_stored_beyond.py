@@ -5,6 +5,7 @@ import pytest
 
 from embgan_edu import beyond
 from embgan_edu.chapters import checkout
+from embgan_edu.classifier import StackedClassifier
 from embgan_edu.embedding import embed
 from embgan_edu.evaluation import REAL_ONLY, REAL_VS_REAL
 from embgan_edu.ladder import (
@@ -16,7 +17,7 @@ from embgan_edu.ladder import (
     run_ladder,
     summarize_ladder,
 )
-from embgan_edu.protocol import PairedDifference, paired_difference
+from embgan_edu.protocol import PairedDifference, draw_splits, paired_difference
 
 TABLE, ABOUT = read_table(BEYOND)
 LADDER_TABLE = read_table()[0].query("n_train == 100")
@@ -152,6 +153,16 @@ def test_the_words_of_chapter_14_are_true() -> None:
     product = ahead("product", "private recipe", "tweets only")
     assert product.low < 0 < product.high
     assert ahead("movie", "private recipe, epsilon 0.1", "private recipe").low > 0
+
+
+@pytest.mark.data
+def test_row_for_row_the_best_gan_is_less_than_a_point_behind_real_tweets() -> None:
+    splits = draw_splits(embed("tweets"), 2700, draws=TWEET_DRAWS, random_state=ABOUT["data_seed"])
+    classifier = StackedClassifier().fit(splits.X_train[:, :1000], splits.y_train[:, :1000])
+    thousand = 100 * classifier.score(splits.X_test, splits.y_test).mean()
+    tweets = SUMMARIES.loc["tweets", 2700]
+    assert 0 < thousand - tweets.loc["R3GAN, wide from scratch", "tstr"] < 1
+    assert 0.5 < tweets.loc[REAL_ONLY, "accuracy"] - thousand < 1  # most of a point
 
 
 @pytest.mark.data
