@@ -92,6 +92,11 @@ def _gan(name: str, pretrained: bool) -> Method:
     return Method(fit, needs_source=pretrained, settings=settings)
 
 
+def _private_recipe(epsilon: float) -> Method:
+    fit = partial(private_recipe, epsilon=epsilon)
+    return Method(fit, modules=("privacy",), settings=f"epsilon={epsilon}")
+
+
 _TEXT = (
     "language_model",
     "templates",
@@ -112,11 +117,9 @@ METHODS: dict[str, Method] = {
     "judged GRU": Method(fit_judged_gru, modules=_TEXT),
     "pretrained Transformer": Method(fit_pretrained_transformer, modules=_TEXT),
     "tweets only": Method(tweets_only, modules=("privacy",)),
-    "private recipe": Method(private_recipe, modules=("privacy",)),
+    "private recipe": _private_recipe(epsilon=10.0),
     # A budget too small to learn from the rows: what the steps do without them.
-    "private recipe, epsilon 0.1": Method(
-        partial(private_recipe, epsilon=0.1), modules=("privacy",), settings="0.1"
-    ),
+    "private recipe, epsilon 0.1": _private_recipe(epsilon=0.1),
     "private GAN": Method(private_gan, modules=("privacy",)),
     **{name: _gan(name, pretrained=True) for name in NEWER_GANS},
     **{name + FROM_SCRATCH: _gan(name, pretrained=False) for name in ("+ noise", *NEWER_GANS)},

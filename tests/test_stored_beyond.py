@@ -18,6 +18,7 @@ from embgan_edu.ladder import (
     summarize_ladder,
 )
 from embgan_edu.protocol import PairedDifference, draw_splits, paired_difference
+from embgan_edu.vectors import tokenize
 
 TABLE, ABOUT = read_table(BEYOND)
 LADDER_TABLE = read_table()[0].query("n_train == 100")
@@ -163,6 +164,11 @@ def test_row_for_row_the_best_gan_is_less_than_a_point_behind_real_tweets() -> N
     tweets = SUMMARIES.loc["tweets", 2700]
     assert 0 < thousand - tweets.loc["R3GAN, wide from scratch", "tstr"] < 1
     assert 0.5 < tweets.loc[REAL_ONLY, "accuracy"] - thousand < 1  # most of a point
+
+
+@pytest.mark.data
+def test_chapter_13_counts_the_words_of_the_tweets() -> None:
+    assert round(sum(len(tokenize(text)) for text in embed("tweets").texts), -3) == 47_000
 
 
 @pytest.mark.data
