@@ -21,7 +21,7 @@ from embgan_edu.errors import EmbganError
 from embgan_edu.evaluation import REAL_ONLY, REAL_VS_REAL
 from embgan_edu.ladder import BASELINES, BEYOND, KEYS, REAL_TWEETS, STORED, read_table
 
-UNTRAINED = (REAL_ONLY, *BASELINES, REAL_TWEETS, "aligned tweets")
+UNTRAINED = (REAL_ONLY, *BASELINES, REAL_TWEETS, "aligned tweets", "templates", "word soup")
 WITHOUT_TRAINING = 0.1  # points; one of 1,800 test rows, in every draw, is 0.06
 
 

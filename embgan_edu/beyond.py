@@ -18,10 +18,8 @@ from embgan_edu.protocol import ScarceSplits
 from embgan_edu.recipe import LADDER, configure, fit_gan, standardized
 from embgan_edu.text_generation import (
     fit_gru,
-    fit_judged_gru,
-    fit_judged_soup,
-    fit_pretrained_gru,
-    fit_pretrained_transformer,
+    fit_judged,
+    fit_pretrained,
     fit_templates,
     fit_word_soup,
 )
@@ -105,17 +103,18 @@ _TEXT = (
     "vocabulary",
     "word_networks",
 )
+_PRETRAINED_GRU = partial(fit_pretrained, "gru")
 METHODS: dict[str, Method] = {
     "aligned tweets": Method(aligned_tweets),
     "VAE": Method(fit_vae, needs_source=False, modules=("vae",)),
     "pretrained VAE": Method(fit_pretrained_vae, modules=("vae",)),
     "templates": Method(fit_templates, needs_source=False, modules=_TEXT),
     "word soup": Method(fit_word_soup, needs_source=False, modules=_TEXT),
-    "judged soup": Method(fit_judged_soup, modules=_TEXT),
+    "judged soup": Method(partial(fit_judged, fit_word_soup), modules=_TEXT),
     "GRU": Method(fit_gru, needs_source=False, modules=_TEXT),
-    "pretrained GRU": Method(fit_pretrained_gru, modules=_TEXT),
-    "judged GRU": Method(fit_judged_gru, modules=_TEXT),
-    "pretrained Transformer": Method(fit_pretrained_transformer, modules=_TEXT),
+    "pretrained GRU": Method(_PRETRAINED_GRU, modules=_TEXT),
+    "judged GRU": Method(partial(fit_judged, _PRETRAINED_GRU), modules=_TEXT),
+    "pretrained Transformer": Method(partial(fit_pretrained, "transformer"), modules=_TEXT),
     "tweets only": Method(tweets_only, modules=("privacy",)),
     "private recipe": _private_recipe(epsilon=10.0),
     # A budget too small to learn from the rows: what the steps do without them.

@@ -6,6 +6,7 @@ returns a sampler. None of them sees a test text.
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from jaxtyping import Int
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from embgan_edu.baselines import Sampler
 from embgan_edu.cache import atomic_path, cache_dir, code_key, content_key, lock
 from embgan_edu.embedding import EmbeddedCorpus
 from embgan_edu.errors import DataError, check_whole
@@ -118,19 +120,6 @@ def fit_word_soup(
     return TextSampler(write, splits, vectors)
 
 
-def fit_judged_soup(
-    splits: ScarceSplits,
-    target: EmbeddedCorpus,
-    source: EmbeddedCorpus,
-    random_state: int = 0,
-    progress: bool = False,
-    vectors: KeyedVectors | str = DEFAULT_VECTORS,
-) -> JudgedSampler:
-    """Do what :func:`fit_word_soup` does, and keep what the judge of the recipe confirms."""
-    sampler = fit_word_soup(splits, target, vectors=vectors)
-    return JudgedSampler(sampler, fit_judge(splits, source, random_state))
-
-
 def fit_gru(
     splits: ScarceSplits,
     target: EmbeddedCorpus,
@@ -160,7 +149,8 @@ def fit_gru(
     return sampler_from_model(model, splits, loaded)
 
 
-def fit_pretrained_gru(
+def fit_pretrained(
+    network: str,
     splits: ScarceSplits,
     target: EmbeddedCorpus,
     source: EmbeddedCorpus,
@@ -168,24 +158,16 @@ def fit_pretrained_gru(
     progress: bool = False,
     vectors: KeyedVectors | str = DEFAULT_VECTORS,
 ) -> TextSampler:
-    """Train GRUs on the texts of ``source``, and go on with the training texts of each draw.
+    """Train language models on the texts of ``source``, and go on with those of each draw.
 
-    Args:
-        splits: The draws.
-        target: The corpus that they were drawn from, with its texts.
-        source: The corpus to pretrain on, such as ``embed("tweets")``.
-        random_state: Seed of the weights and the minibatches.
-        progress: Show a progress line.
-        vectors: Word vectors, the ones that both were embedded with, or their name.
-
-    Raises:
-        DataError: The corpus does not belong to the draws, or ``source`` has other labels.
+    Arguments and errors are those of :func:`fine_tune`.
     """
-    model = fine_tune("gru", splits, target, source, random_state, progress, vectors)
+    model = fine_tune(network, splits, target, source, random_state, progress, vectors)
     return sampler_from_model(model, splits, vectors)
 
 
-def fit_judged_gru(
+def fit_judged(
+    fit: Callable[..., Sampler],
     splits: ScarceSplits,
     target: EmbeddedCorpus,
     source: EmbeddedCorpus,
@@ -193,22 +175,19 @@ def fit_judged_gru(
     progress: bool = False,
     vectors: KeyedVectors | str = DEFAULT_VECTORS,
 ) -> JudgedSampler:
-    """Do what :func:`fit_pretrained_gru` does, and keep what the judge of the recipe confirms."""
-    sampler = fit_pretrained_gru(splits, target, source, random_state, progress, vectors)
+    """Do what ``fit`` does, and keep what the judge of the recipe confirms.
+
+    Args:
+        fit: One of the ways above; it gets all other arguments.
+        splits: The draws.
+        target: The corpus that they were drawn from, with its texts.
+        source: What the judge has read beside the training rows, such as ``embed("tweets")``.
+        random_state: Seed of the sampler and of the judge.
+        progress: Show a progress line.
+        vectors: Word vectors, the ones that both were embedded with, or their name.
+    """
+    sampler = fit(splits, target, source, random_state, progress, vectors)
     return JudgedSampler(sampler, fit_judge(splits, source, random_state))
-
-
-def fit_pretrained_transformer(
-    splits: ScarceSplits,
-    target: EmbeddedCorpus,
-    source: EmbeddedCorpus,
-    random_state: int = 0,
-    progress: bool = False,
-    vectors: KeyedVectors | str = DEFAULT_VECTORS,
-) -> TextSampler:
-    """Do what :func:`fit_pretrained_gru` does, with a Transformer."""
-    model = fine_tune("transformer", splits, target, source, random_state, progress, vectors)
-    return sampler_from_model(model, splits, vectors)
 
 
 def sampler_from_model(

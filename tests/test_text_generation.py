@@ -1,6 +1,7 @@
 """Sentences go on the table in the units of each draw, made from training texts alone."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,10 +16,8 @@ from embgan_edu.evaluation import evaluate
 from embgan_edu.protocol import draw_splits
 from embgan_edu.text_generation import (
     fit_gru,
-    fit_judged_gru,
-    fit_judged_soup,
-    fit_pretrained_gru,
-    fit_pretrained_transformer,
+    fit_judged,
+    fit_pretrained,
     fit_templates,
     fit_word_soup,
     training_texts,
@@ -56,16 +55,18 @@ def make_corpus(name="reviews", n=60, shift=0):
 
 TARGET, SOURCE = make_corpus(), make_corpus("tweets", 80, shift=1)
 SPLITS = draw_splits(TARGET, n_train=20, draws=2)
+fit_pretrained_gru = partial(fit_pretrained, "gru")
 METHODS = (
     fit_templates,
     fit_word_soup,
-    fit_judged_soup,
+    partial(fit_judged, fit_word_soup),
     fit_gru,
     fit_pretrained_gru,
-    fit_judged_gru,
-    fit_pretrained_transformer,
+    partial(fit_judged, fit_pretrained_gru),
+    partial(fit_pretrained, "transformer"),
 )
-every_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+NAMES = ("templates", "soup", "judged soup", "GRU", "pretrained", "judged GRU", "Transformer")
+every_method = pytest.mark.parametrize("method", METHODS, ids=NAMES)
 
 
 @pytest.fixture(autouse=True)
