@@ -18,12 +18,13 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanit
 define build-site
 	rm -rf _build/source _build/html _build/.doctrees
 	mkdir -p _build/source
-	cp -R _config.yml _toc.yml book _build/source/
+	cp -R _config.yml _toc.yml book exercises _build/source/
 	$(if $(1),cp $(1)/*.ipynb _build/source/book/)
 	$(BIN)/jupyter-book build _build/source --path-output . -W --keep-going -n --quiet
 endef
 
-.PHONY: help book site notebooks figures test test-fast lint bench clean
+.PHONY: help book site notebooks figures assignment autograde grades slides test test-fast lint \
+	bench clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -52,16 +53,28 @@ figures: .venv/ready ## recompute every published figure, with both stored table
 	$(BIN)/python benchmarks/compare_ladders.py _build/ladder.csv _build/beyond.csv
 	$(BIN)/embgan-edu figures recompute
 
+assignment: .venv/ready ## make exercises/, which students get, from solutions/
+	$(BIN)/embgan-edu course assignment
+
+SUBMISSIONS ?=
+autograde: .venv/ready ## grade SUBMISSIONS=folder, with a folder per student in it
+	@test -n "$(SUBMISSIONS)" || { echo "Name the folder: make autograde SUBMISSIONS=..." >&2; exit 1; }
+	$(BIN)/embgan-edu course autograde "$(SUBMISSIONS)"
+
+grades: .venv/ready ## write all marks to grading/grades.csv and grading/totals.csv
+	$(BIN)/embgan-edu course grades
+
 test: lint ## everything: tests, notebooks, book
-	$(BIN)/pytest -q -m "not data and not notebook and not site"
+	$(BIN)/pytest -q -m "not data and not notebook and not grading and not site"
 	$(BIN)/pytest -q -m data
+	$(PAIR) -m grading
 	$(PAIR) $(NBVAL) $$(ls -r book/*.ipynb)
 	$(PAIR) -m notebook
 	$(MAKE) --no-print-directory site
 	$(BIN)/pytest -q -m site
 
-test-fast: .venv/ready ## the tests that need no data, no notebook, and no built page
-	$(BIN)/pytest -q -m "not data and not notebook and not site"
+test-fast: .venv/ready ## the tests that need no data, no notebook, no grading, and no built page
+	$(BIN)/pytest -q -m "not data and not notebook and not grading and not site"
 
 lint: .venv/ready ## style and types
 	$(BIN)/ruff check .
@@ -81,5 +94,5 @@ clean: ## remove what was built; the environment and the fetched data stay
 		echo "This book needs Python 3.11, 3.12, or 3.13, but $(PYTHON) is" \
 			"$$($(PYTHON) --version 2>&1). Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book,test]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book,grading,test]"
 	touch $@

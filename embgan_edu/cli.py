@@ -1,9 +1,10 @@
-"""The command ``embgan-edu``: data, ladder, figures, doctor."""
+"""The command ``embgan-edu``: data, ladder, figures, course, doctor."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 
@@ -103,6 +104,21 @@ def _parser() -> argparse.ArgumentParser:
     recompute.set_defaults(run=_recompute)
     compare = actions.add_parser("compare", help="compare what was last recomputed")
     compare.set_defaults(run=_compare)
+
+    course = commands.add_parser("course", help="for instructors: hand out, grade, export marks")
+    steps = course.add_subparsers(required=True, metavar="step")
+    assignment = steps.add_parser("assignment", help="make exercises/ from solutions/")
+    assignment.set_defaults(run=_assignment)
+    autograde = steps.add_parser("autograde", help="grade what students handed in")
+    autograde.add_argument(
+        "submissions", type=Path, metavar="FOLDER", help="with a folder per student in it"
+    )
+    autograde.add_argument(
+        "--seed", type=int, help="of the numbers on which answers are measured (fixed)"
+    )
+    autograde.set_defaults(run=_autograde)
+    grades = steps.add_parser("grades", help="write all marks to grading/*.csv")
+    grades.set_defaults(run=_grades)
 
     health = commands.add_parser("doctor", help="what is installed and cached, and what is wrong")
     health.set_defaults(run=_doctor)
@@ -230,6 +246,37 @@ def _show_comparison(root: Path, keys: set[str]) -> bool:
             file=sys.stderr,
         )
     return bool(wrong or missing)
+
+
+def _open_course() -> ModuleType:
+    try:
+        from embgan_edu.grading import course
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"Grading needs the package {error.name!r}: pip install 'embgan-edu[grading]'."
+        ) from error
+    return course
+
+
+def _assignment(options: argparse.Namespace) -> int:
+    _open_course().generate(chapters.checkout())
+    return 0
+
+
+def _autograde(options: argparse.Namespace) -> int:
+    root = chapters.checkout()
+    problems = _open_course().autograde(root, options.submissions, options.seed)
+    for line in problems:
+        print(line, file=sys.stderr)
+    print(f"Feedback for students: {root / 'grading' / 'feedback'}")
+    return 1 if problems else 0
+
+
+def _grades(options: argparse.Namespace) -> int:
+    root = chapters.checkout()
+    for path in _open_course().export(root, root / "grading"):
+        print(path)
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

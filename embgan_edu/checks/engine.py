@@ -95,8 +95,8 @@ class Exercise:
         """What the whole exercise is worth.
 
         Example:
-            >>> find_exercise("ex04-1").points == sum(p.points for p in find_exercise("ex04-1").parts)
-            True
+            >>> find_exercise("ex04-1").points
+            5
         """
         return sum(part.points for part in self.parts)
 
@@ -149,6 +149,45 @@ def describe(value: Any) -> Entry:
     if isinstance(value, list | tuple):
         return {"kind": "sequence", "items": [describe(entry) for entry in value[:1000]]}
     return {"kind": type(value).__name__}
+
+
+def is_entry(value: Any, depth: int = 0) -> bool:
+    """Whether something has the form of what :func:`describe` returns: it may come from anywhere.
+
+    Example:
+        >>> is_entry(describe({"loss": torch.zeros(3)})), is_entry({"kind": "array", "value": "x"})
+        (True, False)
+    """
+    if not isinstance(value, dict) or depth > 20:
+        return False
+    if "error" in value:
+        return isinstance(value["error"], str)
+    if not isinstance(value.get("kind"), str):
+        return False
+    items = value.get("items", [])
+    if not isinstance(items, dict | list):
+        return False
+    inner = items.values() if isinstance(items, dict) else items
+    if not all(is_entry(item, depth + 1) for item in inner):
+        return False
+    content = value.get("value", 0.0)
+    if value["kind"] in ("tensor", "array"):
+        shape = value.get("shape")
+        return (
+            isinstance(shape, list)
+            and all(type(length) is int and length >= 0 for length in shape)
+            and ("value" not in value or _are_numbers(content, int(np.prod(shape, dtype=object))))
+        )
+    kinds = {"truth value": bool, "text": str, "number": float}
+    return isinstance(content, kinds.get(value["kind"], object))
+
+
+def _are_numbers(content: Any, many: int) -> bool:
+    return (
+        isinstance(content, list)
+        and len(content) == many
+        and all(type(number) in (int, float) for number in content)
+    )
 
 
 def measure(exercise: Exercise, answer: Any, seed: int) -> list[Entry]:
@@ -251,8 +290,8 @@ def difference(got: Entry, want: Entry, rtol: float, atol: float, reveal: bool =
     if "items" in want:
         if len(got["items"]) != len(want["items"]):
             return f"shape: got {len(got['items'])} entries, expected {len(want['items'])}"
-        numbered = [{str(i): e for i, e in enumerate(x["items"])} for x in (got, want)]
-        return _differing_items(*numbered, rtol, atol, reveal)
+        ours, right = ({str(i): e for i, e in enumerate(x["items"])} for x in (got, want))
+        return _differing_items(ours, right, rtol, atol, reveal)
     return _differing_value(got, want, rtol, atol, reveal)
 
 
@@ -274,8 +313,8 @@ def _differing_value(got: Entry, want: Entry, rtol: float, atol: float, reveal: 
     if isinstance(want["value"], bool | str):
         if got["value"] == want["value"]:
             return ""
-        right = f", expected {want['value']}" if reveal else ", which is not right"
-        return f"value: got {got['value']}{right}"
+        expected = f", expected {want['value']}" if reveal else ", which is not right"
+        return f"value: got {got['value']}{expected}"
     ours, right = (np.atleast_1d(np.asarray(e["value"], float)) for e in (got, want))
     if not np.isfinite(ours).all() and np.isfinite(right).all():
         return "value: got nan or infinity, expected a finite number"
@@ -283,9 +322,10 @@ def _differing_value(got: Entry, want: Entry, rtol: float, atol: float, reveal: 
     if not wrong.any():
         return ""
     first = int(wrong.argmax())
-    place = f" at position {np.unravel_index(first, want['shape'])}" if want.get("shape") else ""
-    place = place.replace("np.int64(", "").replace(")", "", place.count("np.int64("))
     expected = f", expected {right[first]:.6g}" if reveal else ", which is not right"
+    place = ""
+    if want.get("shape"):
+        place = f" at position {tuple(int(i) for i in np.unravel_index(first, want['shape']))}"
     return f"value: got {ours[first]:.6g}{expected}{place}"
 
 
@@ -318,34 +358,35 @@ def check(name: str, answer: Any, hint: int = 1) -> None:
         embgan_edu.checks.engine.CheckFailed: ex04-1 ...
     """
     exercise = find_exercise(name)
-    lines = [f"{name}  {exercise.title}"]
-    failed = most = 0
+    head = f"{name}  {exercise.title}"
     entries = measure(exercise, answer, seed=0)
-    if len(entries) > 1 and "error" in entries[0] and all(e == entries[0] for e in entries):
-        raise CheckFailed(f"{lines[0]}\nno  {entries[0]['error']}")
-    for part, entry in zip(exercise.parts, entries, strict=True):
-        problem = visible_problem(part, entry)
-        lines.append(f"{'no ' if problem else 'ok '} {part.name} ({part.points:g} points)")
-        if problem:
-            failed += 1
-            lines.append(f"      {problem}")
-            if problem != NOT_DONE:
-                most = max(most, len(part.hints))
-                shown = part.hints[: max(hint, 1)]
-                for number, text in enumerate(shown, start=1):
-                    lines.append(f"      hint {number} of {len(part.hints)}: {text}")
-    if failed:
-        if most > hint:
-            lines.append(f'A further hint: add hint={hint + 1} to check("{name}", ...).')
+    if "error" in entries[0] and all(entry == entries[0] for entry in entries):
+        raise CheckFailed(f"{head}\nno  {entries[0]['error']}")
+    problems = [visible_problem(*pair) for pair in zip(exercise.parts, entries, strict=True)]
+    lines = [head]
+    for part, problem in zip(exercise.parts, problems, strict=True):
+        lines += _say(part, problem, hint)
+    if any(problems):
+        stages = [len(p.hints) for p, found in zip(exercise.parts, problems, strict=True) if found]
+        if max(stages) > hint:
+            call = f'check("{name}", ..., hint={hint + 1})'
+            lines.append(f"For a further hint, run {call} in a cell of your own.")
         raise CheckFailed("\n".join(lines))
-    hidden = any(part.expected is None for part in exercise.parts)
-    lines.append(
-        "Type and shape are right, and every value that is checked here. Grading looks at all "
-        "values, with other numbers."
-        if hidden
-        else "All is right here. Grading repeats it with other numbers."
-    )
-    print("\n".join(lines))
+    print("\n".join([*lines, "Grading repeats this with other numbers."]))
+
+
+def _say(part: Part, problem: str, hint: int) -> list[str]:
+    """The lines about one part: whether it is right as far as can be seen, or what is wrong."""
+    points = f"{part.points:g} point{'s' * (part.points != 1)}"
+    if not problem:
+        unseen = "" if part.expected else " (type and shape; grading looks at the value)"
+        unseen = " (a possible answer; grading tells)" if part.options else unseen
+        return [f"ok  {part.name}, {points}{unseen}"]
+    lines = [f"no  {part.name}, {points}", f"      {problem}"]
+    if problem != NOT_DONE:
+        for number, text in enumerate(part.hints[: max(hint, 1)], start=1):
+            lines.append(f"      hint {number} of {len(part.hints)}: {text}")
+    return lines
 
 
 def visible_problem(part: Part, entry: Entry) -> str:

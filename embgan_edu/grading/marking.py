@@ -1,6 +1,8 @@
 """Compare a student's answer with the instructor's, part by part, and give points and reasons."""
 
 import ast
+import contextlib
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +25,9 @@ from embgan_edu.errors import DataError
 
 # Of grading, unless another one is chosen; students' own checks use 0.
 GRADING_SEED = 20_190_512
+
+# Tags of cells that grading leaves out: they set Colab up, or try an answer on the real data.
+SKIPPED = {"remove-cell", "try"}
 
 
 @dataclass(frozen=True)
@@ -104,11 +109,11 @@ def load_reference(path: Path) -> Reference:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     reference = Reference()
     for number, cell in enumerate(notebook.cells):
-        # Cells with this tag only set Colab up; they are no plain Python.
-        if cell.cell_type != "code" or "remove-cell" in cell.metadata.get("tags", ()):
+        if cell.cell_type != "code" or SKIPPED & set(cell.metadata.get("tags", ())):
             continue
         try:
-            exec(compile(cell.source, f"{path.name}, cell {number}", "exec"), namespace)
+            with contextlib.redirect_stdout(io.StringIO()):  # what the checks say of themselves
+                exec(compile(cell.source, f"{path.name}, cell {number}", "exec"), namespace)
         except Exception as error:
             raise DataError(
                 f"Cell {number} of {path} raises {type(error).__name__}: {error}. "

@@ -42,26 +42,25 @@ def summed(real, fake):
     return F.softplus(-real).sum() + F.softplus(fake).sum()
 
 
-def step(G, D, optimizer, real, onehot, z, detach=True, clear=True):
+def step(G, D, optimizer, criterion, real, onehot, z, detach=True, clear=True):
     fake = G(z, onehot)
     if detach:
         fake = fake.detach()
-    loss = F.softplus(-D(real, onehot)).mean() + F.softplus(D(fake, onehot)).mean()
+    loss = criterion(D(real, onehot), D(fake, onehot))
     if clear:
         optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    return float(loss)
+    return loss.item()
 
 
 @right("ex04-2")
-def no_grad_for_the_fakes(G, D, optimizer, real, onehot, z):
+def no_grad_for_the_fakes(G, D, optimizer, criterion, real, onehot, z):
     optimizer.zero_grad(set_to_none=False)
     with torch.no_grad():
         made = G(z, onehot)
     both = D(torch.cat([real, made]), torch.cat([onehot, onehot]))
-    is_real = torch.arange(len(both)) < len(real)
-    cost = 2 * F.binary_cross_entropy_with_logits(both, is_real.float())
+    cost = criterion(*both.chunk(2))
     cost.backward()
     optimizer.step()
     return cost.item()
