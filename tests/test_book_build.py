@@ -8,6 +8,7 @@ import pytest
 
 from embgan_edu import figures
 from embgan_edu.chapters import checkout
+from embgan_edu.checks import exercises
 
 FIGURE = figures.Figure(
     "ch07/gain", "gain, movie reviews", "points", 1, -0.61, -1.2, 0.1, -0.5, 0.1, 20, 0.0, "", ""
@@ -30,7 +31,7 @@ def test_the_tables_take_their_place(extension: ModuleType) -> None:
     source = [(checkout() / "book" / "figures.md").read_text(encoding="utf-8")]
     noted: list[str] = []
     app = SimpleNamespace(env=SimpleNamespace(note_dependency=noted.append))
-    extension.insert_figures(app, "book/figures", source)
+    extension.insert_tables(app, "book/figures", source)
     assert "\n| `ch07/gain` | gain, movie reviews | -0.6 points | -1.20 to 0.10 |" in source[0]
     assert extension.PLACE not in source[0]
     assert noted == [str(figures.REGISTER)]  # a new band must renew the page
@@ -38,13 +39,27 @@ def test_the_tables_take_their_place(extension: ModuleType) -> None:
 
 def test_other_pages_stay_as_they_are(extension: ModuleType) -> None:
     source = [extension.PLACE]
-    extension.insert_figures(SimpleNamespace(), "book/intro", source)
+    extension.insert_tables(SimpleNamespace(), "book/intro", source)
     assert source == [extension.PLACE]
 
 
 def test_a_page_of_figures_without_a_place_for_them_is_refused(extension: ModuleType) -> None:
     with pytest.raises(ValueError, match=r"book/figures\.md has no line '% the tables"):
-        extension.insert_figures(SimpleNamespace(), "book/figures", ["# All figures"])
+        extension.insert_tables(SimpleNamespace(), "book/figures", ["# All figures"])
+
+
+def test_the_handbook_gets_a_table_of_assignments(extension: ModuleType) -> None:
+    table = extension.assignments_table().splitlines()
+    points = sum(exercise.points for exercise in exercises().values())
+    assert table[-1].split(" | ")[1] == str(len(exercises()))
+    assert table[-1].endswith(f" {points:g} |")
+    four = [exercise for name, exercise in exercises().items() if name.startswith("ex04-")]
+    minutes = sum(exercise.minutes for exercise in four)
+    written = sum(exercise.kind == "write" for exercise in four)
+    points = sum(exercise.points for exercise in four)
+    assert f"| `ex04` | {len(four)} | {written} | {minutes} | {points:g} |" in table
+    with pytest.raises(ValueError, match="no exercises ex99-1"):
+        extension.assignment_of("ex99")
 
 
 def test_only_unused_files_of_mathjax_are_removed(extension: ModuleType, tmp_path: Path) -> None:

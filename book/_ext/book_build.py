@@ -1,14 +1,19 @@
-"""A small Sphinx extension: the tables of figures, and a small MathJax."""
+"""A small Sphinx extension: tables of figures and of exercises, and a small MathJax."""
 
 import shutil
 from pathlib import Path
 
+from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 
 from embgan_edu import figures
+from embgan_edu.checks import Exercise, exercises
 
-# The line of the page that becomes the tables.
+# The lines of two pages that become tables.
 PLACE = "% the tables of all published figures"
+ASSIGNMENTS_PLACE = "% the table of all assignments"
 
 # Of the 24 MB that sphinx-mathjax-offline copies, the book uses TeX input,
 # HTML output, and the reading aids in English. This is the rest.
@@ -27,18 +32,88 @@ UNUSED_MATHJAX = [
 ]
 
 
-def insert_figures(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Replace the line ``PLACE`` of one page by the register's tables."""
+def insert_tables(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Replace the line of a page that stands for tables by the tables."""
     if docname == "book/figures":
-        before, place, after = source[0].partition(PLACE)
-        if not place:
-            raise ValueError(
-                f"{docname}.md has no line {PLACE!r}; "
-                "add it where the tables belong."
-            )
         tables = figures.markdown(figures.load_register().values())
-        source[0] = before + tables + after
+        source[0] = _replace(docname, source[0], PLACE, tables)
         app.env.note_dependency(str(figures.REGISTER))
+    elif docname == "book/handbook":
+        table = assignments_table()
+        source[0] = _replace(docname, source[0], ASSIGNMENTS_PLACE, table)
+
+
+def _replace(docname: str, text: str, place: str, new: str) -> str:
+    before, found, after = text.partition(place)
+    if not found:
+        raise ValueError(
+            f"{docname}.md has no line {place!r}; "
+            "add it where the tables belong."
+        )
+    return before + new + after
+
+
+def assignment_of(name: str) -> list[Exercise]:
+    """Return the exercises of one assignment, such as ``"ex04"``."""
+    found = [
+        exercise
+        for key, exercise in exercises().items()
+        if key.rsplit("-", 1)[0] == name
+    ]
+    if not found:
+        raise ValueError(f"There are no exercises {name}-1, {name}-2, ...")
+    return found
+
+
+def assignments_table() -> str:
+    """Return a table of all assignments, with their sums, in Markdown."""
+    names = list(dict.fromkeys(key.rsplit("-", 1)[0] for key in exercises()))
+    lines = [
+        "| assignment | exercises | to write | minutes | points |",
+        "|---|---|---|---|---|",
+    ]
+    total = []
+    for name in names:
+        found = assignment_of(name)
+        total += found
+        lines.append(_sums(f"`{name}`", found))
+    return "\n".join([*lines, _sums("**all**", total)])
+
+
+def _sums(head: str, found: list[Exercise]) -> str:
+    written = sum(exercise.kind == "write" for exercise in found)
+    minutes = sum(exercise.minutes for exercise in found)
+    points = sum(exercise.points for exercise in found)
+    return f"| {head} | {len(found)} | {written} | {minutes} | {points:g} |"
+
+
+class GradedExercises(SphinxDirective):
+    """``{graded} ex04``: the exercises of an assignment, and its notebook."""
+
+    required_arguments = 1
+    has_content = True  # what a reader of the plain notebook sees
+
+    def run(self) -> list[nodes.Node]:
+        """Put a table in place of the directive."""
+        name = self.arguments[0]
+        notebook = f"/exercises/{name}/{name}.ipynb"
+        found = assignment_of(name)
+        lines = [
+            f"Download {{download}}`{name}.ipynb <{notebook}>`. "
+            "Its checks tell you what is wrong, and give hints in stages.",
+            "",
+            "| exercise | what you do | level | minutes | points |",
+            "|---|---|---|---|---|",
+        ]
+        for exercise in found:
+            lines.append(
+                f"| {exercise.title} | {exercise.kind} | {exercise.level} "
+                f"| {exercise.minutes} | {exercise.points:g} |"
+            )
+        node = nodes.container(classes=["graded"])
+        source = StringList(lines, source=str(self.get_source_info()[0]))
+        self.state.nested_parse(source, self.content_offset, node)
+        return [node]
 
 
 def remove_unused_mathjax(app: Sphinx, error: Exception | None) -> None:
@@ -52,8 +127,9 @@ def remove_unused_mathjax(app: Sphinx, error: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect both to the build; Sphinx calls this."""
-    app.connect("source-read", insert_figures)
+    """Connect all of it to the build; Sphinx calls this."""
+    app.connect("source-read", insert_tables)
+    app.add_directive("graded", GradedExercises)
     # Later than the copy, which has the usual priority of 500.
     app.connect("build-finished", remove_unused_mathjax, priority=900)
     return {"parallel_read_safe": True}

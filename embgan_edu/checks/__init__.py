@@ -4,6 +4,6 @@ One module per chapter holds what is measured of an answer. None holds an answer
 with the instructor's own solution (:mod:`embgan_edu.grading`).
 """
 
-from embgan_edu.checks.engine import check, exercises, find_exercise
+from embgan_edu.checks.engine import Exercise, check, exercises, find_exercise
 
-__all__ = ["check", "exercises", "find_exercise"]
+__all__ = ["Exercise", "check", "exercises", "find_exercise"]
