@@ -160,3 +160,10 @@ def test_what_trains_no_gan_comes_out_again(n_train: int) -> None:
     difference = (table[measures] - stored[measures]).abs().max()
     assert stored["accuracy"].notna().sum() == draws * (len(methods) + 1)
     assert (difference <= pd.Series([0.3, 0.3, 0.3, 0.02, 0.02], measures)).all(), difference
+
+
+def test_the_register_names_the_right_number_of_draws() -> None:
+    live = {"computed live", "live minus stored", "three topics"}
+    for name, figure in figures.load_register().items():
+        if name.startswith("ch10/") and not any(words in figure.what for words in live):
+            assert "draws" not in figure.what or f"{DRAWS} draws" in figure.what, name
