@@ -408,15 +408,29 @@ def visible_problem(part: Part, entry: Entry) -> str:
         with _own_randomness(0):
             want = describe(part.expected(0))
         return difference(entry, want, part.rtol, part.atol)
-    want = describe(part.like)
-    want.pop("value", None)
-    for item in want["items"].values() if isinstance(want.get("items"), dict) else ():
-        item.pop("value", None)
-    problem = difference(entry, want, part.rtol, part.atol)
-    numbers = np.asarray(entry.get("value", 0.0)) if entry["kind"] != "text" else np.zeros(1)
-    if not problem and not np.isfinite(numbers).all():
-        problem = "value: got nan or infinity, expected a finite number"
-    return problem
+    return difference(entry, _shape_only(describe(part.like)), part.rtol, part.atol) or (
+        "" if _is_finite(entry) else "value: got nan or infinity, expected a finite number"
+    )
+
+
+def _shape_only(entry: Entry) -> Entry:
+    """An entry without its values: what is left is kind and shape."""
+    rest = {key: content for key, content in entry.items() if key != "value"}
+    items = rest.get("items")
+    if isinstance(items, dict):
+        rest["items"] = {key: _shape_only(item) for key, item in items.items()}
+    elif isinstance(items, list):
+        rest["items"] = [_shape_only(item) for item in items]
+    return rest
+
+
+def _is_finite(entry: Entry) -> bool:
+    items = entry.get("items", [])
+    inner = items.values() if isinstance(items, dict) else items
+    value = entry.get("value", 0.0)
+    return all(map(_is_finite, inner)) and (
+        isinstance(value, str) or bool(np.isfinite(np.asarray(value, float)).all())
+    )
 
 
 # --- All exercises -------------------------------------------------------------------------------

@@ -144,32 +144,58 @@ def mark(exercise: Exercise, entries: list[Entry], reference: Reference, seed: i
         One result per part.
     """
     wanted = reference.entries(exercise, seed)
-    return [
-        _mark_part(exercise, index, got, want, reference, seed)
-        for index, (got, want) in enumerate(zip(entries, wanted, strict=True))
+    known = {
+        words: reference.entries(exercise, seed, mistake=words)
+        for words in reference.mistakes.get(exercise.name, {})
+    }
+    results = []
+    for index, part in enumerate(exercise.parts):
+        got, want = entries[index], wanted[index]
+        # What is chosen from a list, or computed without a seed, would be given away.
+        secret = bool(part.options) or (exercise.answer == "dict" and part.expected is None)
+        problem = difference(got, want, part.rtol, part.atol, reveal=not secret)
+        if not problem:
+            results.append(Result(part, part.points))
+            continue
+        if part.options and "error" not in got:
+            problem = visible_problem(part, got) or problem
+        hint = "" if problem == NOT_DONE else " ".join(part.hints[:1])
+        named = _name_mistake(exercise, index, entries, wanted, known)
+        results.append(Result(part, 0.0, problem, named or hint))
+    return results
+
+
+def _name_mistake(
+    exercise: Exercise,
+    index: int,
+    entries: list[Entry],
+    wanted: list[Entry],
+    known: dict[str, list[Entry]],
+) -> str:
+    """The known mistake that gives what this part of the answer gave, or an empty text."""
+
+    def same(theirs: list[Entry], right: list[Entry], i: int) -> bool:
+        part = exercise.parts[i]
+        return not difference(theirs[i], right[i], part.rtol, part.atol)
+
+    if "error" in entries[index]:
+        return ""
+    likely = [
+        words
+        for words, theirs in known.items()
+        if same(entries, theirs, index) and not same(theirs, wanted, index)
     ]
+    for words in likely:  # a mistake that explains all parts of the answer comes first
+        if all(same(entries, known[words], i) for i in range(len(entries))):
+            return words
+    # Of mistakes that agree in this part only, one is named if the part holds more than yes or no.
+    return likely[0] if likely and _says_much(wanted[index]) else ""
 
 
-def _mark_part(
-    exercise: Exercise, index: int, got: Entry, want: Entry, reference: Reference, seed: int
-) -> Result:
-    part = exercise.parts[index]
-    # What is chosen from a list, or computed without a seed, would be given away.
-    secret = bool(part.options) or (exercise.answer == "dict" and part.expected is None)
-    problem = difference(got, want, part.rtol, part.atol, reveal=not secret)
-    if not problem:
-        return Result(part, part.points)
-    if part.options and "error" not in got:
-        problem = visible_problem(part, got) or problem
-    hint = "" if problem == NOT_DONE else " ".join(part.hints[:1])
-    if "error" not in got:
-        for name in reference.mistakes.get(exercise.name, {}):
-            theirs = reference.entries(exercise, seed, mistake=name)[index]
-            same = not difference(got, theirs, part.rtol, part.atol)
-            if same and difference(theirs, want, part.rtol, part.atol):
-                hint = name
-                break
-    return Result(part, 0.0, problem, hint)
+def _says_much(entry: Entry) -> bool:
+    items = entry.get("items", [])
+    inner = list(items.values() if isinstance(items, dict) else items)
+    return any(map(_says_much, inner)) or entry.get("kind") in ("number", "text", "array", "tensor")
 
 
 def report(exercise: Exercise, results: list[Result], seed: int) -> str:

@@ -1,0 +1,432 @@
+"""What is measured of the answers to the exercises of chapter 8, noise."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from embgan_edu.checks.engine import Exercise, Part
+
+ROWS, FEATURES, PASSES = 40, 30, 400
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _random(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=_generator(seed))
+
+
+# --- ex08-2: fresh noise that fades --------------------------------------------------------------
+
+
+def _steps(seed: int) -> int:
+    return 4 * (25 + seed % 7) + 1  # so that a quarter of the way is a whole number of steps
+
+
+def _start(seed: int) -> float:
+    return 0.2 + 0.1 * (seed % 4)  # never 1: a variance would then look like a standard deviation
+
+
+def _noise(
+    answer: Callable[..., Tensor], seed: int, quarters: int = 0, passes: int = PASSES
+) -> Tensor:
+    """What is added at a quarter (0 to 4) of the way; of shape (pass, row, feature)."""
+    steps, start, generator = _steps(seed), _start(seed), _generator(seed + 1)
+    rows = _random(seed, ROWS, FEATURES)
+    step = quarters * (steps - 1) // 4
+    shown = [answer(rows.clone(), step, steps, start, generator) for _ in range(passes)]
+    return torch.stack(shown) - rows
+
+
+def _is_near(value: Tensor, wanted: float) -> bool:
+    # At least six standard errors, also where all entries of a pass share one number.
+    return bool(abs(value / wanted - 1) < 0.2)
+
+
+def _first_strength(answer: Callable[..., Tensor], seed: int) -> dict[str, bool]:
+    noise = _noise(answer, seed)
+    return {
+        "standard deviation is start": _is_near(noise.std(), _start(seed)),
+        "centered at the row": bool(abs(noise.mean()) < 0.3 * _start(seed)),
+    }
+
+
+def _later_strengths(answer: Callable[..., Tensor], seed: int) -> list[bool]:
+    return [
+        _is_near(_noise(answer, seed, quarters).std(), _start(seed) * (4 - quarters) / 4)
+        for quarters in (1, 2, 3)
+    ]
+
+
+def _last_step(answer: Callable[..., Tensor], seed: int) -> dict[str, Any]:
+    return {
+        "noise in the first step": bool(_noise(answer, seed, 0, passes=1).any()),
+        "largest noise in the last step": _noise(answer, seed, 4, passes=1).abs().max(),
+    }
+
+
+def _repeats(answer: Callable[..., Tensor], seed: int) -> dict[str, bool]:
+    noise = _noise(answer, seed, passes=2).flatten(1)
+    together = torch.corrcoef(noise)[0, 1]
+    return {
+        "there is noise": bool(noise.any()),
+        "the second pass repeats the first": bool(together > 0.5),
+    }
+
+
+def _shared(answer: Callable[..., Tensor], seed: int) -> dict[str, bool]:
+    noise = _noise(answer, seed, passes=20)
+    overall = noise.std()
+    return {
+        f"every {name} has its own": bool(noise.std(dim=dim).mean() > 0.8 * overall > 0)
+        for dim, name in ((1, "row"), (2, "feature"))
+    }
+
+
+def _repeatable(answer: Callable[..., Tensor], seed: int) -> dict[str, bool]:
+    first, again = (_noise(answer, seed, passes=1) for _ in range(2))
+    return {
+        "there is noise": bool(first.any()),
+        "same generator, same noise": torch.equal(first, again),
+    }
+
+
+def _in_place(answer: Callable[..., Tensor], seed: int) -> dict[str, bool]:
+    rows = _random(seed, ROWS, FEATURES)
+    given = rows.clone()
+    shown = answer(given, 0, _steps(seed), _start(seed), _generator(seed + 1))
+    return {
+        "returned rows are noisy": not torch.equal(shown, rows),
+        "given rows changed": not torch.equal(given, rows),
+    }
+
+
+# --- ex08-3: does the discriminator know the rows by heart? --------------------------------------
+
+
+class FirstFeature(nn.Module):
+    """A discriminator whose logits can be read off the rows, plus what it thinks of a label."""
+
+    def __init__(self, preference: float = 0.0, batch_norm: bool = False) -> None:
+        super().__init__()
+        self.preference = preference
+        # Its running averages are those of rows that need no change.
+        self.norm = nn.BatchNorm1d(1) if batch_norm else nn.Identity()
+
+    def forward(self, x: Tensor, onehot: Tensor) -> Tensor:
+        logits: Tensor = self.norm(x[:, :1])
+        return logits.squeeze(1) + self.preference * onehot[:, 1]
+
+
+def _rows(logits: Tensor) -> Tensor:
+    return torch.stack([logits, torch.zeros_like(logits)], dim=1)
+
+
+def _onehot(labels: Tensor) -> Tensor:
+    return F.one_hot(labels, 2).float()
+
+
+def _memory(
+    answer: Callable[..., Any], D: nn.Module, train: Tensor, unseen: Tensor, label: int = 1
+) -> Any:
+    """The answer for rows with these logits that all have the same label."""
+    labels = [torch.full((len(logits),), label) for logits in (train, unseen)]
+    return answer(D, _rows(train), _onehot(labels[0]), _rows(unseen), _onehot(labels[1]))
+
+
+def _memory_of_random_logits(answer: Callable[..., Any], seed: int) -> Any:
+    train, unseen = _random(seed, 9) + 0.3, _random(seed + 1, 14)
+    return _memory(answer, FirstFeature(), train, unseen, label=seed % 2)
+
+
+def _memory_of_nothing(answer: Callable[..., Any], seed: int) -> Any:
+    level = _random(seed, 1)
+    return _memory(answer, FirstFeature(), level.repeat(6), level.repeat(9))
+
+
+def _both_ways(
+    answer: Callable[..., Any], D: nn.Module, high: Tensor, low: Tensor
+) -> dict[str, Any]:
+    return {
+        "training rows are higher": _memory(answer, D, high, low),
+        "training rows are lower": _memory(answer, D, low, high),
+    }
+
+
+ALL_AND_NONE = {"training rows are higher": 1.0, "training rows are lower": 0.0}
+
+
+def _memory_of_sure_logits(answer: Callable[..., Any], seed: int) -> Any:
+    # Both are so large that their probabilities are rounded to 1.
+    return _both_ways(
+        answer, FirstFeature(), 60 + _random(seed, 8).abs(), 50 - _random(seed + 1, 6).abs()
+    )
+
+
+def _memory_of_a_preference(answer: Callable[..., Any], seed: int) -> Any:
+    # Within a label the two kinds of rows are even; among training rows label 1 is frequent.
+    scale = 0.5 + seed % 3
+    train_labels = torch.tensor([0, 0, 1, 1, 1, 1, 1, 1])
+    unseen_labels = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1])
+    train = scale * torch.tensor([-1.0, 1.0] * 4)
+    unseen = scale * torch.tensor([-0.5, 0.5] * 4)
+    D = FirstFeature(preference=4 * scale)
+    return answer(D, _rows(train), _onehot(train_labels), _rows(unseen), _onehot(unseen_labels))
+
+
+def _memory_in_training_mode(answer: Callable[..., Any], seed: int) -> dict[str, Any]:
+    # In training mode each of the two batches is centered, and the difference is gone.
+    D = FirstFeature(batch_norm=True).train()
+    found = _both_ways(answer, D, 3 + _random(seed, 8).abs(), -_random(seed + 1, 8).abs())
+    averages = D.norm.get_buffer("running_mean")
+    return {**found, "running averages moved": bool(averages.any())}
+
+
+def _modes_afterward(answer: Callable[..., Any], seed: int) -> dict[str, Any]:
+    high, low = 3 + _random(seed, 8).abs(), -_random(seed + 1, 8).abs()
+    training, evaluating = FirstFeature().train(), FirstFeature().eval()
+    found = _both_ways(answer, evaluating, high, low)
+    _both_ways(answer, training, high, low)
+    return {**found, "modes": [training.norm.training, evaluating.norm.training]}
+
+
+EXERCISES = (
+    Exercise(
+        "ex08-1",
+        "What the noise adds up to",
+        kind="predict",
+        level="routine",
+        minutes=10,
+        answer="dict",
+        parts=(
+            Part(
+                "standard deviation of what the discriminator sees",
+                1,
+                lambda answer, seed: answer["seen"],
+                like=1.0,
+                rtol=0.005,
+                hints=(
+                    "Which of the two adds up: standard deviations, or variances?",
+                    "The variance is 1 + 0.75 ** 2. You are asked for its root.",
+                ),
+            ),
+            Part(
+                "variance of a perfect generator, noise on the real rows only",
+                1,
+                lambda answer, seed: answer["real only"],
+                like=1.0,
+                rtol=0.005,
+                hints=(
+                    "The generator imitates what the discriminator is shown as real, noise "
+                    "included.",
+                ),
+            ),
+            Part(
+                "variance of a perfect generator, noise on both",
+                1,
+                lambda answer, seed: answer["both"],
+                like=1.0,
+                rtol=0.005,
+                hints=(
+                    "The discriminator compares noisy rows with noisy rows. When do the two look "
+                    "alike?",
+                    "The generator's own rows plus noise must look like the real rows plus noise.",
+                ),
+            ),
+            Part(
+                "how much a row varies from pass to pass",
+                1,
+                lambda answer, seed: answer["passes"],
+                like=1.0,
+                rtol=0.005,
+                hints=("What was added when the rows were loaded is the same at every pass.",),
+            ),
+            Part(
+                "the level at which the noise has length 5",
+                1,
+                lambda answer, seed: answer["level"],
+                like=1.0,
+                rtol=0.01,
+                hints=(
+                    "The length of the noise grows with the square root of the number of features.",
+                    "For a level of 0.3 the chapter has a length of 2.1.",
+                ),
+            ),
+        ),
+    ),
+    Exercise(
+        "ex08-2",
+        "Fresh noise that fades",
+        kind="write",
+        level="standard",
+        minutes=20,
+        parts=(
+            Part(
+                "in the first step: centered, with standard deviation `start`",
+                1,
+                _first_strength,
+                expected=lambda seed: {
+                    "standard deviation is start": True,
+                    "centered at the row": True,
+                },
+                hints=(
+                    "A standard normal number times s has standard deviation s. Is your factor a "
+                    "variance, or its root?",
+                    "torch.rand is uniform between 0 and 1; torch.randn is standard normal.",
+                ),
+            ),
+            Part(
+                "after a quarter, a half, and three quarters of the way: as much less",
+                1,
+                _later_strengths,
+                expected=lambda seed: [True] * 3,
+                hints=(
+                    "The standard deviation falls on a straight line, not the variance.",
+                    "Half way the standard deviation is half of start.",
+                ),
+            ),
+            Part(
+                "no noise in the last step",
+                1,
+                _last_step,
+                expected=lambda seed: {
+                    "noise in the first step": True,
+                    "largest noise in the last step": torch.tensor(0.0),
+                },
+                hints=(
+                    "The first step is number 0. What number has the last one?",
+                    "The share of the way that lies behind is step / (steps - 1).",
+                ),
+            ),
+            Part(
+                "drawn anew at every pass",
+                2,
+                _repeats,
+                expected=lambda seed: {
+                    "there is noise": True,
+                    "the second pass repeats the first": False,
+                },
+                hints=(
+                    "The same rows got the same noise twice: drawn once, it makes other fixed "
+                    "points, which can be learned by heart as well.",
+                    "Keep no noise between two calls, and seed nothing inside.",
+                ),
+            ),
+            Part(
+                "every row and every feature has noise of its own",
+                1,
+                _shared,
+                expected=lambda seed: {
+                    "every row has its own": True,
+                    "every feature has its own": True,
+                },
+                hints=(
+                    "One noise vector for all rows moves the whole cloud and blurs nothing.",
+                    "Draw as many numbers as rows has entries.",
+                ),
+            ),
+            Part(
+                "all randomness comes from the torch.Generator",
+                1,
+                _repeatable,
+                expected=lambda seed: {
+                    "there is noise": True,
+                    "same generator, same noise": True,
+                },
+                hints=(
+                    "Two generators with the same seed gave different noise. Who draws it?",
+                    "torch.randn takes generator=...; torch.randn_like may not.",
+                ),
+            ),
+            Part(
+                "the rows that were given stay as they are",
+                1,
+                _in_place,
+                expected=lambda seed: {
+                    "returned rows are noisy": True,
+                    "given rows changed": False,
+                },
+                hints=(
+                    "The noise went into the rows themselves: after many passes it has piled up.",
+                    "rows += noise changes rows; rows + noise does not.",
+                ),
+            ),
+        ),
+    ),
+    Exercise(
+        "ex08-3",
+        "Known by heart, or only liked?",
+        kind="write",
+        level="open",
+        minutes=25,
+        parts=(
+            Part(
+                "the share of pairs",
+                2,
+                _memory_of_random_logits,
+                like=1.0,
+                hints=(
+                    "A number between 0 and 1, and larger when training rows have larger logits. "
+                    "Every training row meets every unseen row of its label.",
+                    "Compare logits[:, None] with the others' logits[None, :].",
+                ),
+            ),
+            Part(
+                "one half for a discriminator that says the same of all rows",
+                1,
+                _memory_of_nothing,
+                expected=lambda seed: 0.5,
+                hints=(
+                    "Equal logits are neither a yes nor a no: such a pair counts one half.",
+                    "Add half of the mean of (a == b).",
+                ),
+            ),
+            Part(
+                "sees the difference between two sure logits",
+                1,
+                _memory_of_sure_logits,
+                expected=lambda seed: ALL_AND_NONE,
+                hints=(
+                    "The probabilities of logits such as 50 and 60 are both rounded to 1. "
+                    "Compare the logits.",
+                ),
+            ),
+            Part(
+                "a preference for a label is no memory",
+                2,
+                _memory_of_a_preference,
+                expected=lambda seed: 0.5,
+                hints=(
+                    "This discriminator likes positive rows, and more of the training rows are "
+                    "positive. Did you compare rows of different labels?",
+                    "Count only pairs whose one-hot labels agree: train_onehot @ unseen_onehot.T.",
+                ),
+            ),
+            Part(
+                "judged in evaluation mode",
+                1,
+                _memory_in_training_mode,
+                expected=lambda seed: {**ALL_AND_NONE, "running averages moved": False},
+                hints=(
+                    "D was in training mode, and there batch normalization centers each batch. "
+                    "Judge it in evaluation mode.",
+                    "Call D.eval() first.",
+                ),
+            ),
+            Part(
+                "left in the mode in which it was found",
+                1,
+                _modes_afterward,
+                expected=lambda seed: {**ALL_AND_NONE, "modes": [True, False]},
+                hints=(
+                    "The training goes on after your measurement. In which mode is D then?",
+                    "Keep D.training first, and call D.train(kept) at the end.",
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,380 @@
+"""What is measured of the answers to the exercises of chapter 10, the whole ladder."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from embgan_edu.checks.engine import Exercise, Part
+
+METHOD, OTHER, ALONE = "+ smoothing", "real tweets", "real only"
+FEW, BETWEEN, MANY = 50, 100, 500
+DRAWS, FURTHER = 10, 6
+
+# --- ex10-1: does the gain fade? -----------------------------------------------------------------
+
+
+def _table(seed: int, further: bool = False) -> pd.DataFrame:
+    """A ladder table of one corpus, in order; further draws have the small training set alone."""
+    rng = np.random.default_rng(seed)
+    luck = rng.normal(0, 3, DRAWS + FURTHER)  # what all methods and sizes share in a draw
+    rows = []
+    for size, level in ((FEW, 60.0), (BETWEEN, 64.0), (MANY, 69.0)):
+        for method, gain in ((ALONE, 0.0), (METHOD, 150 / size), (OTHER, 100 / size)):
+            for draw in range(DRAWS + FURTHER):
+                gained = gain if draw < DRAWS else 3 * gain  # a mean with them is another one
+                accuracy = level + gained + luck[draw] + rng.normal(0, 0.5)
+                if draw < DRAWS or (further and size == FEW):
+                    rows.append((size, method, draw, accuracy, accuracy - 5))
+    return pd.DataFrame(rows, columns=["n_train", "method", "draw", "accuracy", "tstr"])
+
+
+def _faded(answer: Callable[..., Any], table: pd.DataFrame) -> np.ndarray:
+    """Mean, and what the interval holds below and above it."""
+    mean, low, high = answer(table, METHOD, FEW, MANY)
+    return np.array([mean, mean - low, high - mean], dtype=float)
+
+
+def _the_same(answer: Callable[..., Any], seed: int, table: pd.DataFrame) -> list[Any]:
+    """How far the answer moves with another table, and whether there is an interval at all."""
+    found = [_faded(answer, one) for one in (_table(seed), table)]
+    return [found[1] - found[0], bool((found[0][1:] > 0).all())]
+
+
+# --- ex10-2: a rank correlation over draws -------------------------------------------------------
+
+METHODS, REPETITIONS = 8, 80
+
+
+def _with_ties(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means over draws that tie exactly: whole numbers plus noise that cancels exactly."""
+    rng = np.random.default_rng(seed)
+    # Each measure has ties, and they tie other methods.
+    levels = [np.array([0, 1, 1, 2, 3, 3, 3, 4]), np.array([1, 0, 2, 4, 3, 3, 0, 2])]
+    order = rng.permutation(METHODS)
+    found = []
+    for level in levels:
+        half = rng.integers(-40, 40, (METHODS, 4))  # with 8 draws a mean has no rounding
+        found.append(10.0 * level[order][:, None] + np.concatenate([half, -half], axis=1))
+    return found[0], found[1]
+
+
+def _rho_with_ties(answer: Callable[..., Any], seed: int) -> Any:
+    return answer(*_with_ties(seed), np.random.default_rng(seed + 1), 5)[0]
+
+
+def _interval(
+    answer: Callable[..., Any], a: np.ndarray, b: np.ndarray, seed: int
+) -> tuple[Any, Any]:
+    _, low, high = answer(a, b, np.random.default_rng(seed + 1), REPETITIONS)
+    return low, high
+
+
+def _good_and_bad_draws(answer: Callable[..., Any], seed: int) -> tuple[Any, Any]:
+    # All methods are moved alike in a draw. The order of the methods is that of 1 to 8 with four
+    # neighbors exchanged: rho = 1 - 6 * 8 / (8 * 63).
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(METHODS)
+    diversity = np.arange(METHODS)[order][:, None] + 20 * rng.normal(size=DRAWS)
+    gain = (np.arange(METHODS) ^ 1)[order][:, None] + 20 * rng.normal(size=DRAWS)
+    return _interval(answer, diversity, gain, seed)
+
+
+def _one_measure_twice(answer: Callable[..., Any], seed: int) -> tuple[Any, Any]:
+    values = np.random.default_rng(seed).normal(size=(METHODS, DRAWS))
+    return _interval(answer, values, values.copy(), seed)
+
+
+def _one_draw_decides(answer: Callable[..., Any], seed: int) -> tuple[Any, Any]:
+    # In one draw of ten all is turned around, and so strongly that this draw decides wherever it
+    # is chosen. It is left out in 35 % of the repetitions.
+    rng = np.random.default_rng(seed)
+    level = rng.permutation(METHODS).astype(float)
+    diversity = level[:, None] + rng.uniform(-0.2, 0.2, (METHODS, DRAWS))
+    gain = level[:, None] + rng.uniform(-0.2, 0.2, (METHODS, DRAWS))
+    gain[:, rng.integers(DRAWS)] = -100 * level
+    return _interval(answer, diversity, gain, seed)
+
+
+# --- ex10-3: a family of comparisons -------------------------------------------------------------
+
+
+def _differences(p_values: np.ndarray, seed: int, draws: int = 16) -> np.ndarray:
+    """Differences per draw whose t tests have just these p-values; their signs alternate."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(len(p_values), draws))
+    noise -= noise.mean(axis=1, keepdims=True)
+    noise /= noise.std(axis=1, ddof=1, keepdims=True)
+    mean = stats.t.isf(p_values / 2, draws - 1) / np.sqrt(draws)
+    mean *= np.where(np.arange(len(p_values)) % 2, 1, -1)
+    return np.asarray(rng.uniform(1, 3) * (noise + mean[:, None]))
+
+
+def _one_p_value(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0.05, 0.3, 1)
+
+
+def _far_apart(seed: int) -> np.ndarray:
+    return np.array([2e-4, 2e-3, 1e-2, 6e-2]) * np.random.default_rng(seed).uniform(0.8, 1.2)
+
+
+def _adjusted(
+    p_values: Callable[[int], np.ndarray],
+) -> Callable[[Callable[..., Any], int], Any]:
+    """A probe: adjusted p-values of a family that has these."""
+    return lambda answer, seed: answer(_differences(p_values(seed), seed))
+
+
+def _turned_around(answer: Callable[..., Any], seed: int) -> list[Any]:
+    family = _differences(_far_apart(seed), seed)
+    in_order, turned = np.asarray(answer(family)), np.asarray(answer(family[::-1].copy()))
+    return [turned[::-1] - in_order, bool(in_order.min() < in_order.max())]
+
+
+def _nearly_equal(seed: int) -> np.ndarray:
+    return np.array([0.02, 0.021, 0.022]) * np.random.default_rng(seed).uniform(0.8, 1.2)
+
+
+def _hopeless(seed: int) -> np.ndarray:
+    return np.array([0.6, 0.7, 0.8]) + np.random.default_rng(seed).uniform(0, 0.1)
+
+
+EXERCISES = (
+    Exercise(
+        "ex10-1",
+        "Does the gain fade?",
+        kind="write",
+        level="standard",
+        minutes=20,
+        parts=(
+            Part(
+                "the mean: gain with few rows minus gain with many",
+                2,
+                lambda answer, seed: answer(_table(seed), METHOD, FEW, MANY)[0],
+                like=1.0,
+                hints=(
+                    "A gain is an accuracy minus that of 'real only' with as many training rows. "
+                    "Is it few minus many?",
+                    "There are four numbers per draw: two methods with two sizes.",
+                ),
+            ),
+            Part(
+                "the interval, to either side of the mean",
+                2,
+                lambda answer, seed: _faded(answer, _table(seed))[1:],
+                like=np.zeros(2),
+                hints=(
+                    "Compute one difference of gains per draw, and then one interval from these. "
+                    "Intervals of the single gains cannot be subtracted.",
+                    "The standard deviation has n - 1 below the line, and the quantile is that of "
+                    "Student's t with n - 1 degrees of freedom.",
+                ),
+            ),
+            Part(
+                "the same for rows in any order",
+                1,
+                lambda answer, seed: _the_same(
+                    answer, seed, _table(seed).sample(frac=1, random_state=seed)
+                ),
+                expected=lambda seed: [np.zeros(3), True],
+                hints=(
+                    "Pairs belong together by their draw, not by their place in the table.",
+                    "Sort by draw, or make a table with one row per draw: DataFrame.pivot.",
+                ),
+            ),
+            Part(
+                "the same with further draws that have one size only",
+                1,
+                lambda answer, seed: _the_same(answer, seed, _table(seed, further=True)),
+                expected=lambda seed: [np.zeros(3), True],
+                hints=(
+                    "A draw without a partner has no difference. Do such draws enter a mean?",
+                    "Take the differences first, and then leave out the draws where one is NaN.",
+                ),
+            ),
+        ),
+    ),
+    Exercise(
+        "ex10-2",
+        "A rank correlation over draws",
+        kind="write",
+        level="open",
+        minutes=30,
+        parts=(
+            Part(
+                "the correlation of the ranks, with ties",
+                2,
+                _rho_with_ties,
+                like=1.0,
+                hints=(
+                    "Take the mean over draws first, then the ranks. Equal means share a rank.",
+                    "argsort gives equal values different ranks; scipy.stats.rankdata gives them "
+                    "their mean rank.",
+                ),
+            ),
+            Part(
+                "no wider where a draw moves all methods alike",
+                2,
+                _good_and_bad_draws,
+                expected=lambda seed: (1 - 48 / 504, 1 - 48 / 504),
+                hints=(
+                    "Draw *draws* with replacement, not methods, and the same draws for all "
+                    "methods.",
+                    "A repetition needs one vector of chosen draws, for the columns of both "
+                    "tables.",
+                ),
+            ),
+            Part(
+                "the same draws for both measures",
+                1,
+                _one_measure_twice,
+                expected=lambda seed: (1.0, 1.0),
+                hints=(
+                    "A measure goes perfectly with itself, in every repetition. Are the draws of "
+                    "the two tables chosen apart?",
+                ),
+            ),
+            Part(
+                "as wide as it must be where one draw decides",
+                2,
+                _one_draw_decides,
+                expected=lambda seed: (-1.0, 1.0),
+                hints=(
+                    "Every repetition chooses its draws, takes means and ranks again. Draw with "
+                    "replacement, so that a draw may be left out.",
+                    "The interval is from quantile 0.025 to quantile 0.975 of the repetitions.",
+                ),
+            ),
+        ),
+    ),
+    Exercise(
+        "ex10-3",
+        "A family of comparisons",
+        kind="write",
+        level="standard",
+        minutes=25,
+        parts=(
+            Part(
+                "a family of one keeps its p-value",
+                1,
+                _adjusted(_one_p_value),
+                expected=_one_p_value,
+                hints=(
+                    "The test is two-sided: a loss is a difference as well.",
+                    "scipy.stats.ttest_1samp tests whether the mean of each row is 0.",
+                ),
+            ),
+            Part(
+                "four comparisons that are far apart",
+                2,
+                _adjusted(_far_apart),
+                like=np.zeros(4),
+                hints=(
+                    "Only the smallest p-value is multiplied by the size of the family.",
+                    "The next one is multiplied by one less, and the last one by 1.",
+                ),
+            ),
+            Part(
+                "in the order of the family",
+                1,
+                _turned_around,
+                expected=lambda seed: [np.zeros(4), True],
+                hints=(
+                    "Put the adjusted p-values back to where their comparisons were.",
+                    "If order = np.argsort(p), then result[order] = adjusted.",
+                ),
+            ),
+            Part(
+                "no comparison overtakes another one",
+                2,
+                _adjusted(_nearly_equal),
+                like=np.zeros(3),
+                hints=(
+                    "An adjusted p-value is never below that of a smaller p-value.",
+                    "np.maximum.accumulate, over the sorted ones.",
+                ),
+            ),
+            Part(
+                "no p-value above 1",
+                1,
+                lambda answer, seed: float(np.max(answer(_differences(_hopeless(seed), seed)))),
+                expected=lambda seed: 1.0,
+                hints=("A probability cannot be above 1.",),
+            ),
+        ),
+    ),
+    Exercise(
+        "ex10-4",
+        "Read two tables at once",
+        kind="explain",
+        level="standard",
+        minutes=15,
+        answer="dict",
+        parts=(
+            Part(
+                "what the ladder says of A",
+                1,
+                lambda answer, seed: answer["ladder"],
+                like=1.0,
+                atol=0.01,
+                hints=("The ladder adds A to the plain GAN, before B.",),
+            ),
+            Part(
+                "what the ablation says of A",
+                1,
+                lambda answer, seed: answer["ablation"],
+                like=1.0,
+                atol=0.01,
+                hints=("Leave A out of the whole. What remains is B alone.",),
+            ),
+            Part(
+                "what A and B bring together beyond their sum",
+                1,
+                lambda answer, seed: answer["together"],
+                like=1.0,
+                atol=0.01,
+                hints=(
+                    "What do A and B together add to the plain GAN, and what does each add alone?",
+                    "It is also the difference of the two answers above.",
+                ),
+            ),
+            Part(
+                "what an interval that holds zero says",
+                1,
+                lambda answer, seed: answer["interval"],
+                options=(
+                    "A has no effect",
+                    "A helps, if only a little",
+                    "both a loss and a gain of half a point are possible",
+                    "with a probability of 95 % A has no effect",
+                ),
+                hints=("All values inside of the interval are compatible with the data.",),
+            ),
+            Part(
+                "what two intervals that overlap say",
+                1,
+                lambda answer, seed: answer["overlap"],
+                options=(
+                    "the two do not differ",
+                    "B is better",
+                    "nothing yet: the draws are the same, so look at the paired difference",
+                    "nothing yet: wait until the two intervals are apart",
+                ),
+                hints=(
+                    "Both intervals hold the luck of the draws, which is the same for both. What "
+                    "is left of it in a difference within each draw?",
+                ),
+            ),
+            Part(
+                "how many draws halve the interval",
+                1,
+                lambda answer, seed: answer["draws"],
+                like=64.0,
+                rtol=0.15,
+                hints=("The interval shrinks with the square root of the number of draws.",),
+            ),
+        ),
+    ),
+)

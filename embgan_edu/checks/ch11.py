@@ -1,0 +1,429 @@
+"""What is measured of the answers to the exercises of chapter 11, newer GANs."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from embgan_edu.checks.engine import Exercise, Part
+
+LOG_4 = 1.3862944
+
+
+def _random(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _uniform(seed: int, low: float, high: float) -> float:
+    return float(np.random.default_rng(seed).uniform(low, high))
+
+
+# --- ex11-1: the relativistic average loss -------------------------------------------------------
+
+
+def _loss_of_random_logits(player: int) -> Callable[[Callable[..., Any], int], Tensor]:
+    def probe(losses: Callable[..., Any], seed: int) -> Tensor:
+        found: Tensor = losses(_random(seed, 9) + 1, _random(seed + 1, 7) - 1)[player]
+        return found
+
+    return probe
+
+
+def _losses_of_equal_logits(losses: Callable[..., Any], seed: int) -> list[float]:
+    # A loss of differences does not see how high the logits are.
+    heights = (_uniform(seed, 1, 3), -_uniform(seed + 1, 1, 3))
+    found = [losses(torch.full((5,), h), torch.full((3,), h)) for h in heights]
+    return [float(loss) for pair in found for loss in pair]
+
+
+def _losses_of_sure_logits(losses: Callable[..., Any], seed: int) -> list[float]:
+    height = _uniform(seed, 150, 250)
+    real, fake = torch.full((4,), height - 400), torch.full((6,), height)
+    return [float(loss) for loss in losses(real, fake)]
+
+
+def _gradients_at_equal_logits(losses: Callable[..., Any], seed: int) -> list[Tensor]:
+    height = _uniform(seed, -2, 2)
+    real = torch.full((5,), height, requires_grad=True)
+    fake = torch.full((3,), height, requires_grad=True)
+    of_discriminator, of_generator = losses(real, fake)
+    (to_real,) = torch.autograd.grad(of_discriminator, real, retain_graph=True)
+    (to_fake,) = torch.autograd.grad(of_generator, fake)
+    return [to_real, to_fake]
+
+
+# --- ex11-2: a penalty around the real rows ------------------------------------------------------
+
+
+class Bent(nn.Module):
+    """A discriminator with a known slope: that of a label, plus ``bend`` times the row."""
+
+    def __init__(self, slopes: Tensor, bend: float = 0.0) -> None:
+        super().__init__()
+        self.slopes = nn.Parameter(slopes)
+        self.bend = bend
+
+    def forward(self, x: Tensor, onehot: Tensor) -> Tensor:
+        return (x * (onehot @ self.slopes)).sum(dim=1) + self.bend / 2 * x.square().sum(dim=1)
+
+
+def _lengths(seed: int) -> Tensor:
+    return torch.tensor([[_uniform(seed, 1.8, 2.4)], [_uniform(seed + 1, 4, 6)]])
+
+
+def _slopes(seed: int) -> Tensor:
+    """One slope for each of two labels, both longer than 1."""
+    return F.normalize(_random(seed, 2, 4), dim=1) * _lengths(seed)
+
+
+def _penalty_of(penalty: Callable[..., Any], D: nn.Module, seed: int) -> Any:
+    onehot = F.one_hot(torch.tensor([0, 1, 1, 0, 1, 1]), 2).float()
+    return penalty(D, _random(seed + 1, 6, 4), onehot, 0.5 * _random(seed + 2, 6, 4))
+
+
+def _penalty_of_bowl(penalty: Callable[..., Any], seed: int) -> Any:
+    return _penalty_of(penalty, Bent(torch.zeros(2, 4), bend=3.0), seed)
+
+
+def _expected_of_bowl(seed: int) -> Tensor:
+    # The slope of a bowl is its bend times the place.
+    place = _random(seed + 1, 6, 4) + 0.5 * _random(seed + 2, 6, 4)
+    return (3.0 * place.norm(dim=1) - 1).square().mean()
+
+
+def _pull_of_penalty(penalty: Callable[..., Any], seed: int) -> Tensor:
+    D = Bent(_slopes(seed))
+    found = _penalty_of(penalty, D, seed)
+    D.zero_grad()  # what the answer itself has left there is another part
+    if found.requires_grad:
+        found.backward()
+    return torch.zeros(2, 4) if D.slopes.grad is None else D.slopes.grad
+
+
+def _expected_pull(seed: int) -> Tensor:
+    # Of a label with k of 6 rows and a slope w: k / 6 * 2 (|w| - 1) w / |w|.
+    share, length = torch.tensor([[2 / 6], [4 / 6]]), _lengths(seed)
+    return share * 2 * (length - 1) * _slopes(seed) / length
+
+
+def _expected_penalty(seed: int) -> Tensor:
+    return (torch.tensor([[2 / 6], [4 / 6]]) * (_lengths(seed) - 1).square()).sum()
+
+
+def _traces_of_penalty(penalty: Callable[..., Any], seed: int) -> dict[str, bool]:
+    D = Bent(_slopes(seed))
+    found = _penalty_of(penalty, D, seed)
+    return {"penalty above 0": bool(found > 0), "gradient in D": D.slopes.grad is not None}
+
+
+# --- ex11-4: a vote on the weight ----------------------------------------------------------------
+
+FOLDS, ROWS, SYNTHETIC = 4, 80, 120
+FIRST_SYNTHETIC = 1000  # numbers of real rows are smaller
+
+
+@dataclass
+class Spy:
+    """Real rows with numbers, a generator and a classifier; both write down what they are given.
+
+    The classifier gets the easy rows right. How many are easy depends only on how much its
+    synthetic rows count.
+    """
+
+    seed: int
+    generator_saw: set[tuple[int, ...]] = field(default_factory=set)
+    classifier_saw: set[tuple[int, ...]] = field(default_factory=set)
+    judged: set[tuple[int, ...]] = field(default_factory=set)
+    shares: set[float] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        rng = np.random.default_rng(self.seed)
+        self.fold = rng.permutation(np.arange(ROWS) % FOLDS)
+        self.y = rng.permutation(np.arange(ROWS) % 2)
+        difficulty = (rng.permutation(ROWS) + 0.5) / ROWS
+        self.X = np.stack([np.arange(ROWS, dtype=float), difficulty], axis=1)
+        self.weights = (0.0, *(round(w, 3) for w in rng.uniform([0.2, 0.8, 2.5], [0.3, 1.2, 3.5])))
+
+    def generate(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        self._check_labels(X, y)
+        self.generator_saw.add(_numbers(X))
+        numbers = FIRST_SYNTHETIC + np.arange(SYNTHETIC)
+        # Never easy: whoever judges on synthetic rows gets another accuracy.
+        return np.stack([numbers, np.full(SYNTHETIC, 2.0)], axis=1), numbers % 2
+
+    def fit(self, X: Any, y: Any, row_weights: Any) -> Callable[[Any], np.ndarray]:
+        numbers, amount = np.array(_numbers(X, in_order=True)), np.asarray(row_weights, float)
+        self._check_labels(X, y)
+        if len(numbers) != len(amount):
+            raise ValueError("fit needs one weight for each row")
+        synthetic = numbers >= FIRST_SYNTHETIC
+        share = float(amount[synthetic].sum() / amount[~synthetic].sum())
+        self.classifier_saw.add(tuple(sorted(set(numbers[~synthetic].tolist()))))
+        self.shares.add(round(share, 4))
+
+        def predict(X: Any) -> np.ndarray:
+            self.judged.add(_numbers(X))
+            truth = self._labels(X)
+            easy = np.asarray(X)[:, 1] < 0.9 - 0.5 * share / (1 + share)
+            return np.where(easy, truth, 1 - truth)
+
+        return predict
+
+    def _labels(self, X: Any) -> np.ndarray:
+        numbers = np.array(_numbers(X, in_order=True))
+        return np.where(numbers < ROWS, self.y[numbers % ROWS], numbers % 2)
+
+    def _check_labels(self, X: Any, y: Any) -> None:
+        if not np.array_equal(self._labels(X), np.asarray(y)):
+            raise ValueError("these labels do not belong to these rows")
+
+
+def _numbers(X: Any, in_order: bool = False) -> tuple[int, ...]:
+    numbers = [int(number) for number in np.rint(np.asarray(X)[:, 0])]
+    return tuple(numbers if in_order else sorted(numbers))
+
+
+def _vote(vote: Callable[..., Any], seed: int) -> tuple[Any, Spy]:
+    spy = Spy(seed)
+    found = vote(spy.X, spy.y, spy.fold, spy.weights, spy.generate, spy.fit)
+    return found, spy
+
+
+def _listed(found: Iterable[tuple[int, ...]]) -> list[list[int]]:
+    return sorted(list(numbers) for numbers in found)
+
+
+def _folds(seed: int, inside: bool) -> list[list[int]]:
+    fold = Spy(seed).fold
+    return _listed(tuple(np.flatnonzero((fold == k) == inside).tolist()) for k in range(FOLDS))
+
+
+_TRY = "Try it: take some steps, and print a weight and a running mean of both networks."
+_VARIANTS = (
+    "right",
+    "never moves",
+    "shares the network's weights",
+    "forgets the running averages",
+    "follows almost at once",
+)
+
+
+def _variant(name: str, *hints: str) -> Part:
+    return Part(
+        f"what variant {name} does",
+        1,
+        lambda answer, seed: answer[name],
+        options=_VARIANTS,
+        hints=(*hints, _TRY),
+    )
+
+
+EXERCISES = (
+    Exercise(
+        "ex11-1",
+        "More real than the average",
+        kind="write",
+        level="routine",
+        minutes=20,
+        parts=(
+            Part(
+                "the discriminator's loss, a 0-dimensional tensor",
+                2,
+                _loss_of_random_logits(0),
+                like=torch.tensor(1.0),
+                hints=(
+                    "Each real logit is compared with the mean of the fake ones, and each fake "
+                    "logit with the mean of the real ones. Is a mean taken too early?",
+                    "First the difference, then the logarithm, then the mean over rows.",
+                    "-log sigmoid(t) is softplus(-t).",
+                ),
+            ),
+            Part(
+                "the generator's loss, a 0-dimensional tensor",
+                2,
+                _loss_of_random_logits(1),
+                like=torch.tensor(1.0),
+                hints=(
+                    "The generator wants the opposite of both comparisons, not the opposite sign.",
+                    "Exchange real and fake in the discriminator's loss.",
+                ),
+            ),
+            Part(
+                "2 log 2 for both when all logits are equal, however high they are",
+                1,
+                _losses_of_equal_logits,
+                expected=lambda seed: [LOG_4] * 4,
+                hints=(
+                    "Only differences count. Does every logit meet a mean of the other side?",
+                    "Both terms count fully: add them, do not take their mean.",
+                ),
+            ),
+            Part(
+                "finite for a discriminator that is sure, and wrong",
+                1,
+                _losses_of_sure_logits,
+                expected=lambda seed: [800.0, 0.0],
+                hints=(
+                    "The logarithm of a sigmoid that was rounded to zero is minus infinity.",
+                    "F.logsigmoid or F.softplus take the logarithm in one step.",
+                ),
+            ),
+            Part(
+                "gradients also through the means",
+                1,
+                _gradients_at_equal_logits,
+                expected=lambda seed: [torch.full((5,), -1 / 5), torch.full((3,), -1 / 3)],
+                hints=(
+                    "Half of the gradient is missing where a mean is detached or turned into a "
+                    "number.",
+                    "The means are parts of the loss: no .detach(), no .item().",
+                ),
+            ),
+        ),
+    ),
+    Exercise(
+        "ex11-2",
+        "A penalty around the real rows",
+        kind="write",
+        level="standard",
+        minutes=20,
+        parts=(
+            Part(
+                "right for a discriminator with one slope for each label",
+                2,
+                lambda penalty, seed: _penalty_of(penalty, Bent(_slopes(seed)), seed),
+                expected=_expected_penalty,
+                hints=(
+                    "One slope for every row, then its length, minus the target, squared. Which "
+                    "of these did you mix up?",
+                    "The target is 1, as for WGAN-GP, not 0. The mean over rows comes last.",
+                    "slope.norm(dim=1), not slope.norm().",
+                ),
+            ),
+            Part(
+                "looks around the real rows",
+                2,
+                _penalty_of_bowl,
+                expected=_expected_of_bowl,
+                hints=(
+                    "The slope of this discriminator differs from place to place. Do you look at "
+                    "the real rows themselves?",
+                    "Add the noise to the rows, and take the gradient there.",
+                ),
+            ),
+            Part(
+                "pulls the discriminator's weights",
+                2,
+                _pull_of_penalty,
+                expected=_expected_pull,
+                hints=(
+                    "The penalty is a constant for the weights. The usual mistake is a missing "
+                    "create_graph=True.",
+                    "Nothing between the logits and the penalty may be detached.",
+                ),
+            ),
+            Part(
+                "leaves no gradient in the weights before backward()",
+                1,
+                _traces_of_penalty,
+                expected=lambda seed: {"penalty above 0": True, "gradient in D": False},
+                hints=(
+                    "backward() puts gradients into every weight, and the next step would use "
+                    "them. Which function returns a gradient and leaves the weights alone?",
+                    "torch.autograd.grad(logits.sum(), x, ...).",
+                ),
+            ),
+        ),
+    ),
+    Exercise(
+        "ex11-3",
+        "Five moving averages",
+        kind="diagnose",
+        level="standard",
+        minutes=15,
+        answer="dict",
+        parts=(
+            _variant("A", "Which weights does the line with decay write to, and for how long?"),
+            _variant("B", "Batch normalization keeps numbers that are no parameters."),
+            _variant("C", "Put decay = 0.999 in: what share does the new weight get?"),
+            _variant("D", "What does copy.copy copy, and what do both copies share?"),
+            _variant("E", "What does it do with parameters, with running averages, with counters?"),
+            Part(
+                "when the start is forgotten",
+                1,
+                lambda answer, seed: answer["steps"],
+                like=1.0,
+                rtol=0.006,
+                hints=(
+                    "After n steps the starting weights have the share d to the power n.",
+                    "Solve 0.995**n = 0.01 for n.",
+                ),
+            ),
+        ),
+    ),
+    Exercise(
+        "ex11-4",
+        "A vote on the weight of synthetic rows",
+        kind="write",
+        level="open",
+        minutes=35,
+        parts=(
+            Part(
+                "the mean accuracy of every weight",
+                2,
+                lambda vote, seed: np.asarray(_vote(vote, seed)[0]),
+                like=np.zeros(4),
+                hints=(
+                    "One number for each weight: the mean over the folds. In this exercise the "
+                    "accuracy depends only on the rows that you judge, and on how much the "
+                    "synthetic rows count.",
+                    "Accuracy is a share of right labels, between 0 and 1.",
+                ),
+            ),
+            Part(
+                "the generator sees the other folds alone",
+                2,
+                lambda vote, seed: _listed(_vote(vote, seed)[1].generator_saw),
+                expected=lambda seed: _folds(seed, inside=False),
+                hints=(
+                    "The generator saw the rows that the vote is about: a leak. Train it anew in "
+                    "every fold.",
+                    "generate() must be called inside the loop over folds, on the training part.",
+                ),
+            ),
+            Part(
+                "the classifier sees the other folds and synthetic rows alone",
+                1,
+                lambda vote, seed: _listed(_vote(vote, seed)[1].classifier_saw),
+                expected=lambda seed: _folds(seed, inside=False),
+                hints=("The classifier was trained on rows that it is judged on.",),
+            ),
+            Part(
+                "judges on the fold's own real rows alone",
+                2,
+                lambda vote, seed: _listed(_vote(vote, seed)[1].judged),
+                expected=lambda seed: _folds(seed, inside=True),
+                hints=(
+                    "The vote is about real rows that nobody has seen. Which rows did you predict?",
+                    "No synthetic row, and none of the training part.",
+                ),
+            ),
+            Part(
+                "the synthetic rows together count w times as much as the real ones together",
+                2,
+                lambda vote, seed: sorted(_vote(vote, seed)[1].shares),
+                expected=lambda seed: sorted(Spy(seed).weights),
+                rtol=1e-3,
+                hints=(
+                    "Compare the sum of the synthetic rows' weights with that of the real ones. "
+                    "There may be more of one than of the other.",
+                    "Real rows 1 each; a synthetic row w times their number, divided by its own.",
+                ),
+            ),
+        ),
+    ),
+)
