@@ -64,6 +64,9 @@ autograde: .venv/ready ## grade SUBMISSIONS=folder, with a folder per student in
 grades: .venv/ready ## write all marks to grading/grades.csv and grading/totals.csv
 	$(BIN)/embgan-edu course grades
 
+slides: .venv/ready ## make lecture slides of every chapter, in _build/slides
+	$(BIN)/embgan-edu course slides
+
 test: lint ## everything: tests, notebooks, book
 	$(BIN)/pytest -q -m "not data and not notebook and not grading and not site"
 	$(BIN)/pytest -q -m data

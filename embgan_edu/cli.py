@@ -22,6 +22,7 @@ from embgan_edu.ladder import (
     verdict,
     write_table,
 )
+from embgan_edu.slides import export_slides
 from embgan_edu.vectors import DEFAULT_VECTORS
 
 
@@ -105,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     compare = actions.add_parser("compare", help="compare what was last recomputed")
     compare.set_defaults(run=_compare)
 
-    course = commands.add_parser("course", help="for instructors: hand out, grade, export marks")
+    course = commands.add_parser("course", help="for instructors: exercises, grading, slides")
     steps = course.add_subparsers(required=True, metavar="step")
     assignment = steps.add_parser("assignment", help="make exercises/ from solutions/")
     assignment.set_defaults(run=_assignment)
@@ -119,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
     autograde.set_defaults(run=_autograde)
     grades = steps.add_parser("grades", help="write all marks to grading/*.csv")
     grades.set_defaults(run=_grades)
+
+    slides = steps.add_parser("slides", help="make lecture slides of chapters, in _build/slides")
+    slides.add_argument(
+        "--chapter", action="append", default=[], metavar="N", help="only this one; repeatable"
+    )
+    slides.set_defaults(run=_slides)
 
     health = commands.add_parser("doctor", help="what is installed and cached, and what is wrong")
     health.set_defaults(run=_doctor)
@@ -276,6 +283,13 @@ def _grades(options: argparse.Namespace) -> int:
     root = chapters.checkout()
     for path in _open_course().export(root, root / "grading"):
         print(path)
+    return 0
+
+
+def _slides(options: argparse.Namespace) -> int:
+    root = chapters.checkout()
+    for chapter in chapters.find_chapters(root, options.chapter):
+        print(export_slides(chapter.path, root / "_build" / "slides"))
     return 0
 
 

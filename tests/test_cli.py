@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import nbformat
@@ -242,3 +243,16 @@ def test_the_ladder_refuses_what_cannot_work(
 ) -> None:
     assert cli.main(["ladder", *wrong]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_grading_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["course", "autograde", str(tmp_path / "inbox")]) == 2
+    error = capsys.readouterr().err
+    assert f"There is no folder {tmp_path / 'inbox'}; expected one folder per student" in error
+    monkeypatch.delitem(sys.modules, "embgan_edu.grading.course")
+    monkeypatch.delattr("embgan_edu.grading.course")
+    monkeypatch.setitem(sys.modules, "nbgrader.api", None)
+    assert cli.main(["course", "grades"]) == 2
+    assert "pip install 'embgan-edu[grading]'" in capsys.readouterr().err

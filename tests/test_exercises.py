@@ -12,6 +12,8 @@ import torch
 from embgan_edu.checks.engine import exercises, measure, visible_problem
 from embgan_edu.grading.marking import Reference, grade, load_reference, report
 
+pytestmark = pytest.mark.grading
+
 ROOT = Path(__file__).parents[1]
 ASSIGNMENTS = sorted(path.stem for path in (ROOT / "solutions").glob("*/*.ipynb"))
 NAMES = list(exercises())

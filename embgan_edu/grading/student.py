@@ -91,7 +91,7 @@ def _open_shell() -> Any:
 
     matplotlib.use("agg")
     engine.exercises()
-    shell = Shell.instance(colors="NoColor")
+    shell = Shell.instance(colors="nocolor")
     if shell.history_manager is not None:
         shell.history_manager.enabled = False
     return shell
