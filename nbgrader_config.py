@@ -39,6 +39,8 @@ c.GenerateAssignment.preprocessors = [
     ComputeChecksums,
     CheckCellMetadata,
 ]
+c.ClearSolutions.text_stub = "Write your report here."
+
 # Student code runs in a process of its own, without the hidden tests.
 c.IsolatedExecute.solutions = str(Path(__file__).parent / "solutions")
 c.Autograde.autograde_preprocessors = [

@@ -38,7 +38,7 @@ def pieces(path: Path) -> dict[str, str]:
 
 @cache
 def readable(path: Path) -> str:
-    """All text of a file that somebody could read: of a page what is seen, of a notebook its cells."""
+    """What somebody could read of a file: of a page its text, of a notebook its cells."""
     text = path.read_text(encoding="utf-8", errors="replace")
     if path.suffix == ".ipynb":
         text = "\n".join("".join(c["source"]) for c in json.loads(text)["cells"])

@@ -1,4 +1,4 @@
-"""A small Sphinx extension: tables of figures and of exercises, and a small MathJax."""
+"""A small Sphinx extension: tables of figures and exercises, less MathJax."""
 
 import shutil
 from pathlib import Path

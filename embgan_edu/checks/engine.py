@@ -450,9 +450,8 @@ def exercises() -> dict[str, Exercise]:
     names.sort(key=lambda name: not name.startswith("ch"))
     found: dict[str, Exercise] = {}
     for name in names:
-        if name != "engine":
-            for exercise in importlib.import_module(f"embgan_edu.checks.{name}").EXERCISES:
-                found[exercise.name] = exercise
+        module = importlib.import_module(f"embgan_edu.checks.{name}")
+        found |= {exercise.name: exercise for exercise in getattr(module, "EXERCISES", ())}
     return found
 
 

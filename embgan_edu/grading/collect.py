@@ -1,8 +1,8 @@
 """Take in what students hand in, whatever it is, and lay it out for nbgrader.
 
-A submission may be no notebook at all, or one whose cells were deleted, copied, or edited. What goes
-on to be graded is always the notebook that was handed out, with the student's answers in it. What is
-not as it should be costs the exercises that it touches, and the reason is kept beside their checks.
+A submission may be no notebook at all, or one whose cells were deleted, copied, or edited. What is
+graded is always the notebook that was handed out, with the student's answers in it. What is not as
+it should be costs the exercises that it touches, and the reason is kept beside their checks.
 """
 
 import ast
@@ -44,8 +44,8 @@ def collect(folder: Path, released: Path) -> tuple[list[Submission], list[str]]:
     """Read all submissions below a folder.
 
     Args:
-        folder: One folder per student, as learning management systems hand them out. Somewhere in it
-            lies ``ex04.ipynb``, or a file whose name ends so, for every assignment handed in.
+        folder: One folder per student, as learning management systems hand them out. Somewhere in
+            it lies ``ex04.ipynb``, or a file whose name ends so, for every assignment handed in.
         released: What was handed out: ``exercises`` of a checkout.
 
     Returns:

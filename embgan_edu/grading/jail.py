@@ -5,8 +5,8 @@ Three layers, each as far as the system offers it:
 1. *resource limits* of the system: memory, size of a written file (Linux, macOS);
 2. *the kernel*, on Linux: a network namespace without any network, and Landlock, which forbids all
    files but a few, TCP, and signals to other processes. A process cannot undo it;
-3. *Python's audit hook*, everywhere: a clear message for what the kernel would refuse, and a refusal
-   where the kernel offers none. Code that leaves Python can get around it.
+3. *Python's audit hook*, everywhere: a clear message for what the kernel would refuse, and a
+   refusal where the kernel offers none. Code that leaves Python can get around it.
 
 :func:`confine` says which of them hold, and the feedback of every submission repeats it.
 """

@@ -31,20 +31,19 @@ class ClearAnswers(ClearSolutions):
 
     def preprocess_cell(self, cell: Any, resources: Any, index: int) -> tuple[Any, Any]:
         """Clear one cell."""
-        whole = any(
-            line.startswith(self.begin_solution_delimeter) for line in cell.source.splitlines()
-        )
+        delimiter = self.begin_solution_delimeter
+        lines = cell.source.splitlines()
+        whole = any(delimiter in line and not line.startswith(" ") for line in lines)
         cell, resources = super().preprocess_cell(cell, resources, index)
-        if whole:
-            stub = self.code_stub["python"]
-            cell.source = cell.source.replace(stub, "").rstrip()
+        if whole and cell.cell_type == "code":
+            cell.source = cell.source.replace(self.code_stub["python"], "").rstrip()
         return cell, resources
 
 
 class IsolatedExecute(NbGraderPreprocessor):
     """Run a submission in a process of its own, and put points and feedback into the notebook.
 
-    What nbgrader's own step does in the student's kernel, the hidden tests among it, happens here in
+    What nbgrader's own step does in the student's kernel, hidden tests included, happens here in
     two processes. The student's cells run in one that knows no answer
     (:mod:`embgan_edu.grading.sandbox`); what they return is marked in this one.
     """

@@ -1,5 +1,6 @@
 """Run a student's notebook in a process of its own, which can be stopped at any moment."""
 
+import contextlib
 import json
 import os
 import selectors
@@ -156,16 +157,12 @@ class Sandbox:
 
     def _stop(self, why: str = "") -> Stopped:
         """End the process with all that it started, and remove its folder."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
         return Stopped(why)
@@ -188,8 +185,8 @@ class Execution:
     layers: list[str] = field(default_factory=list)
 
 
-def execute(cells: list[Any], seed: int, limits: Limits = Limits()) -> Execution:  # noqa: B008
-    """Run the cells of a notebook from top to bottom, and measure the answers where they are checked.
+def execute(cells: list[Any], seed: int, limits: Limits = Limits()) -> Execution:
+    """Run the cells of a notebook from top to bottom, and measure answers where they are checked.
 
     A cell that has to be stopped is left out, and the rest starts again in a new process. So one
     endless loop costs the points of one exercise.
