@@ -7,7 +7,7 @@ right. Two sorts of comparison use what it returns:
 - the *visible check*, in the student's notebook (:func:`check`), asks for the right type and shape,
   and for a value that the statement of the exercise, or a closed form, makes public;
 - *grading* runs the same probe with another seed on the student's answer and on the instructor's
-  solution, each in a process of its own, and compares (:mod:`embgan_edu.grading`).
+  solution, each in a process of its own, and compares (:mod:`embgan_edu.grading.marking`).
 
 So any answer that behaves like the solution gets the points, however it is written.
 """

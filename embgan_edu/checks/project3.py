@@ -1,0 +1,327 @@
+"""What is measured of the answers to project 3: the ladder, and what it says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.tables import (
+    AGREE,
+    ALONE,
+    BEFORE,
+    DRAW_HINTS,
+    GAIN_HINTS,
+    NOTHING,
+    SIMPLE,
+    TABLE_HINTS,
+    WORD_HINTS,
+    Answer,
+    agreement,
+    draws_are_fine,
+    gain_intervals,
+    gain_words,
+    gaps,
+    impossible,
+    joined,
+    judge_draws,
+    labels_agree,
+    made_up_table,
+    missing_methods,
+    paired,
+    per_draw,
+    read_table,
+    wrong_word,
+)
+from embgan_edu.errors import DataError
+from embgan_edu.recipe import LADDER
+
+# --- project3-1: choose on some draws, measure on others -----------------------------------------
+
+RUNGS = ("first", "second", "third")
+
+
+def _rung_table(seed: int, tempting: bool = False) -> pd.DataFrame:
+    """Of 16 draws: the second rung is best on even ones, the third on odd ones and on all."""
+    rng = np.random.default_rng(seed)
+    even = np.arange(16) % 2 == 0
+    gains = {
+        name: np.where(even, on_even, on_odd) + rng.normal(0, 0.3, 16)
+        for name, (on_even, on_odd) in zip(RUNGS, ((0, 0), (2, 1), (0.5, 4)), strict=True)
+    }
+    if tempting:
+        gains["SMOTE"] = np.full(16, 9.0)
+    return made_up_table(seed, 16, **gains)
+
+
+def _chosen(tempting: bool) -> Callable[[Callable[..., Any], int], Any]:
+    return lambda answer, seed: answer(_rung_table(seed, tempting), list(RUNGS))[0]
+
+
+def _measured(answer: Callable[..., Any], table: pd.DataFrame) -> np.ndarray:
+    _, mean, low, high = answer(table, list(RUNGS))
+    return np.array([mean, mean - low, high - mean], dtype=float)
+
+
+def _of_shuffled_rows(answer: Callable[..., Any], seed: int) -> list[Any]:
+    table = _rung_table(seed)
+    found = _measured(answer, table)
+    again = _measured(answer, table.sample(frac=1, random_state=seed))
+    return [again - found, bool((found[1:] > 0).all())]
+
+
+# --- project3-2 and project3-3: the ladder on a corpus -------------------------------------------
+
+RUNG_TABLE = ("n_train", "method", "draw", "accuracy", "vendi_ratio")
+FROM_SCRATCH = tuple(name for name, changes in LADDER.items() if "pretraining" not in changes)
+PRETRAINED = tuple(name for name in LADDER if name not in FROM_SCRATCH)
+YARDSTICK = "real tweets"
+DOUBLED = 2 * BEFORE
+
+
+def _ladder(answer: Answer) -> pd.DataFrame:
+    return read_table(answer, *RUNG_TABLE)
+
+
+def _rows_at_100(answer: Answer) -> pd.DataFrame:
+    table = _ladder(answer)
+    chosen = table[table["n_train"] == BEFORE]
+    if chosen.empty:
+        raise DataError(
+            f"The table has the sizes {sorted(set(table['n_train']))}; expected rows with n_train "
+            f"{BEFORE}. Run the ladder with that size."
+        )
+    return chosen
+
+
+def _top(wide: pd.DataFrame) -> str:
+    rungs = [name for name in LADDER if name in wide]
+    if not rungs:
+        raise DataError(
+            f"No rung is in your table; expected at least {', '.join(FROM_SCRATCH)}. Run them on "
+            "the same draws."
+        )
+    return rungs[-1]
+
+
+def _ladder_is_whole(answer: Answer, seed: int) -> dict[str, Any]:
+    table, rows = _ladder(answer), _rows_at_100(answer)
+    needed = [ALONE, *SIMPLE, *FROM_SCRATCH]
+    if set(rows["method"]) & {YARDSTICK, *PRETRAINED}:  # the labels are those of the tweets
+        needed += [*PRETRAINED, YARDSTICK]
+    doubled = table[table["n_train"] == DOUBLED]
+    return {
+        "missing methods": missing_methods(rows, needed),
+        "real only with 200 rows": ALONE in set(doubled["method"]),
+        "missing numbers": joined(gaps(table, "accuracy") + gaps(rows, "vendi_ratio", [ALONE])),
+        "impossible": impossible(table, accuracy=100, vendi_ratio=50),
+    }
+
+
+def _worth(answer: Answer, seed: int) -> dict[str, bool]:
+    """What a point costs in labels, and what the top rung is worth in labels."""
+    table, rows = _ladder(answer), _rows_at_100(answer)
+    alone = table[table["method"] == ALONE].groupby("n_train")["accuracy"].mean()
+    if DOUBLED not in alone:
+        raise DataError(
+            f"The table has {ALONE!r} with n_train {sorted(alone.index)}; expected {BEFORE} and "
+            f"{DOUBLED}. Run the ladder with both sizes."
+        )
+    slope = alone[DOUBLED] - alone[BEFORE]
+    wide = per_draw(rows)
+    gain = paired(wide, _top(wide), ALONE).mean
+    price, worth = (
+        BEFORE * 2 ** (points / slope) - BEFORE if slope > 0 else None for points in (1, gain)
+    )
+    return {
+        "price of a point": labels_agree(answer["price of a point"], price),
+        "worth of the top rung": labels_agree(answer["worth of the top rung"], worth),
+    }
+
+
+def _statement(
+    name: str, pair: Callable[[pd.DataFrame], tuple[str, str]], measure: str = "accuracy"
+) -> Callable[[Answer, int], str]:
+    """Compare what is said of a statement, "a is above b", with the interval of a minus b."""
+
+    def probe(answer: Answer, seed: int) -> str:
+        wide = per_draw(_rows_at_100(answer), measure)
+        found = paired(wide, *pair(wide))
+        return wrong_word(answer[name], found, "supported", "contradicted") or AGREE
+
+    return probe
+
+
+def _yardstick(wide: pd.DataFrame) -> str:
+    return YARDSTICK if YARDSTICK in wide else "class Gaussian"
+
+
+# --- The exercises -------------------------------------------------------------------------------
+
+EXERCISES = (
+    Exercise(
+        "project3-1",
+        "Choose on some draws, measure on others",
+        kind="write",
+        level="standard",
+        minutes=25,
+        parts=(
+            Part(
+                "the rung that is best on even draws",
+                1,
+                _chosen(tempting=False),
+                expected=lambda seed: "second",
+                hints=(
+                    "The odd draws have no say in the choice. Is the rung chosen on all draws?",
+                ),
+            ),
+            Part(
+                "chosen among the rungs only",
+                1,
+                _chosen(tempting=True),
+                expected=lambda seed: "second",
+                hints=("A method that is not in the list of rungs cannot be chosen.",),
+            ),
+            Part(
+                "its mean gain on odd draws",
+                2,
+                lambda answer, seed: float(_measured(answer, _rung_table(seed))[0]),
+                like=1.0,
+                hints=(
+                    "The draws that chose a rung flatter it. Measure on the odd draws alone, and "
+                    "subtract 'real only'.",
+                ),
+            ),
+            Part(
+                "the interval, to either side of the mean",
+                1,
+                lambda answer, seed: _measured(answer, _rung_table(seed))[1:],
+                like=np.zeros(2),
+                hints=(
+                    "Eight draws are left: 7 degrees of freedom. paired_difference does the rest.",
+                ),
+            ),
+            Part(
+                "the same for rows in any order",
+                1,
+                _of_shuffled_rows,
+                expected=lambda seed: [np.zeros(3), True],
+                hints=("Even and odd is the number in the column 'draw', not the place of a row.",),
+            ),
+        ),
+    ),
+    Exercise(
+        "project3-2",
+        "Your ladder",
+        kind="diagnose",
+        level="open",
+        minutes=60,
+        answer="dict",
+        parts=(
+            Part(
+                "a whole table, with every baseline and every rung",
+                2,
+                _ladder_is_whole,
+                expected=lambda seed: {
+                    "missing methods": NOTHING,
+                    "real only with 200 rows": True,
+                    "missing numbers": NOTHING,
+                    "impossible": NOTHING,
+                },
+                hints=TABLE_HINTS,
+            ),
+            Part(
+                "eight draws or more, the same for every method, no two alike",
+                1,
+                lambda answer, seed: judge_draws(_rows_at_100(answer)),
+                expected=draws_are_fine,
+                hints=DRAW_HINTS,
+            ),
+            Part(
+                "gains with their intervals, in pairs",
+                2,
+                gain_intervals(_rows_at_100),
+                expected=agreement,
+                hints=GAIN_HINTS,
+            ),
+            Part(
+                "verdicts that fit the intervals",
+                1,
+                gain_words(_rows_at_100),
+                expected=agreement,
+                hints=WORD_HINTS,
+            ),
+            Part(
+                "the price of a point, and what the top rung is worth, in labels",
+                2,
+                _worth,
+                expected=lambda seed: {"price of a point": True, "worth of the top rung": True},
+                hints=(
+                    "Both are labels on top of the first 100. From 100 to 200 the accuracy of "
+                    "'real only' rises by s points: g points cost 100 * 2 ** (g / s) - 100.",
+                    "A loss is worth a negative number of labels. Where s is not above zero, both "
+                    "are None.",
+                ),
+            ),
+        ),
+    ),
+    Exercise(
+        "project3-3",
+        "What your ladder says",
+        kind="explain",
+        level="open",
+        minutes=20,
+        answer="dict",
+        parts=(
+            Part(
+                "the top rung beats the yardstick",
+                1,
+                _statement("yardstick", lambda wide: (_top(wide), _yardstick(wide))),
+                expected=agreement,
+                hints=(
+                    "Two intervals against 'real only' do not answer it. Take the difference of "
+                    "the two methods, draw by draw.",
+                    "The yardstick is 'real tweets' where your table has them, and else 'class "
+                    "Gaussian'.",
+                ),
+            ),
+            Part(
+                "consistency adds to the rung below it",
+                1,
+                _statement("consistency", lambda wide: ("+ consistency", "+ batch norm")),
+                expected=agreement,
+                hints=("The rung below '+ consistency' is '+ batch norm', not 'real only'.",),
+            ),
+            Part(
+                "the top rung is more diverse than the plain GAN",
+                1,
+                _statement("diversity", lambda wide: (_top(wide), "vanilla GAN"), "vendi_ratio"),
+                expected=agreement,
+                hints=("The Vendi ratio of each draw, top rung minus plain GAN.",),
+            ),
+            Part(
+                "what the intervals are about",
+                1,
+                lambda answer, seed: answer["interval"],
+                options=(
+                    "other draws from my corpus, with the same training seed",
+                    "other training seeds",
+                    "texts from another source",
+                ),
+                hints=("What differs from one row of your table to the next?",),
+            ),
+            Part(
+                "the best rung of your table, with the interval beside it",
+                1,
+                lambda answer, seed: answer["best rung"],
+                options=(
+                    "is fair, since all rungs had the same draws",
+                    "looks better than it is, since luck had several chances",
+                    "looks worse than it is, since a family needs wider intervals",
+                ),
+                hints=("Who chose it, and by which draws?",),
+            ),
+        ),
+    ),
+)
