@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from embgan_edu.plots import REAL_COLOR, REFERENCE_COLOR, SYNTHETIC_COLOR, _figure, _tidy
+from embgan_edu.plots import REAL_COLOR, REFERENCE_COLOR, SYNTHETIC_COLOR, new_figure, tidy
 
 _EXTENT = 3.2  # of the pictures of clouds
 
@@ -143,7 +143,7 @@ def plot_run(run: Run) -> Figure:
         >>> len(figure.axes)
         8
     """
-    figure = _figure(10, 5.2)
+    figure = new_figure(10, 5.2)
     panels = figure.subplots(2, max(4, len(run.clouds)), squeeze=False)
     for axes, cloud in zip(panels[0], run.clouds, strict=False):
         _draw_cloud(axes, cloud)
@@ -157,7 +157,7 @@ def plot_run(run: Run) -> Figure:
         axes.set_xlabel("training step", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.legend(frameon=False, fontsize=7)
-        _tidy(axes)
+        tidy(axes)
     losses, probabilities, lengths, labels = panels[1, :4]
     losses.axhline(2 * np.log(2), color=REFERENCE_COLOR, linewidth=1, linestyle=":")
     probabilities.axhline(0.5, color=REFERENCE_COLOR, linewidth=1, linestyle=":")

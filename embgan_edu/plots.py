@@ -38,7 +38,7 @@ def plot_history(history: Mapping[str, Float[np.ndarray, "steps draw"]]) -> Figu
         >>> len(figure.axes)
         2
     """
-    figure = _figure(7, 3)
+    figure = new_figure(7, 3)
     losses, probabilities = figure.subplots(1, 2)
     lines = (
         (losses, "discriminator_loss", "discriminator", REAL_COLOR, "-"),
@@ -56,7 +56,7 @@ def plot_history(history: Mapping[str, Float[np.ndarray, "steps draw"]]) -> Figu
     probabilities.axhline(0.5, color=REFERENCE_COLOR, linewidth=1, linestyle=":")
     probabilities.set(title="Probability of “real”", xlabel="training step", ylim=(0, 1))
     for axes in (losses, probabilities):
-        _tidy(axes)
+        tidy(axes)
         axes.legend(frameon=False)
     return figure
 
@@ -91,7 +91,7 @@ def plot_tsne(
     parts = iter(np.split(points, np.cumsum([len(rows) for rows in stacked])[:-1]))
     columns = min(2, len(clouds))
     rows = -(-len(clouds) // columns)
-    figure = _figure(7, 3.4 * rows)
+    figure = new_figure(7, 3.4 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, title in zip(panels, clouds, strict=False):
         axes.scatter(*next(parts).T, s=14, color=REAL_COLOR, marker="o", alpha=0.6, label="real")
@@ -119,7 +119,7 @@ def plot_gains(summaries: Mapping[str, pd.DataFrame]) -> Figure:
     """
     methods = list(next(iter(summaries.values())).dropna(subset=["gain"]).index)
     height = 1.2 + 0.32 * len(methods)
-    figure = _figure(7, height)
+    figure = new_figure(7, height)
     panels = figure.subplots(1, len(summaries), squeeze=False, sharey=True, sharex=True)[0]
     y = np.arange(len(methods))[::-1]
     for axes, (title, summary) in zip(panels, summaries.items(), strict=True):
@@ -128,7 +128,7 @@ def plot_gains(summaries: Mapping[str, pd.DataFrame]) -> Figure:
         axes.errorbar(rows.gain, y, xerr=error, fmt="o", color=SYNTHETIC_COLOR, capsize=3)
         axes.axvline(0, color=REFERENCE_COLOR, linewidth=1)
         axes.set(title=title, xlabel="gain (points)", yticks=y, yticklabels=methods)
-        _tidy(axes)
+        tidy(axes)
     return figure
 
 
@@ -167,10 +167,18 @@ def scrub(frames: Mapping[str, Figure], alt: str) -> str:
     )
 
 
-def _figure(width: float, height: float) -> Figure:
-    """A figure in inches, made by pyplot, so that a notebook knows how to show it.
+def new_figure(width: float, height: float) -> Figure:
+    """Make a figure, by pyplot, so that a notebook knows how to show it.
 
     Pyplot forgets it at once: else it would be shown twice, and kept in memory.
+
+    Args:
+        width: In inches.
+        height: In inches.
+
+    Example:
+        >>> new_figure(7, 3).get_size_inches().tolist()
+        [7.0, 3.0]
     """
     figure = plt.figure(figsize=(width, height), layout="constrained")
     plt.close(figure)
@@ -183,5 +191,16 @@ def _smooth(values: Float[np.ndarray, "steps draw"]) -> Float[np.ndarray, "point
     return np.stack([part.mean(axis=0) for part in np.array_split(values, points)])
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
+    """Remove the frame above and to the right.
+
+    Args:
+        axes: A panel.
+
+    Example:
+        >>> axes = new_figure(7, 3).subplots()
+        >>> tidy(axes)
+        >>> axes.spines["top"].get_visible()
+        False
+    """
     axes.spines[["top", "right"]].set_visible(False)
