@@ -155,17 +155,30 @@ def test_everything_described_is_an_entry_and_equals_itself(value: Any) -> None:
     assert difference(entry, entry, 0, 0) == ""
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(["kind", "value", "shape", "items", "error"]), inner, max_size=4
-            )
-        ),
-    )
+KINDS = ("None", "number", "text", "truth value", "tensor", "array", "dictionary", "sequence", "")
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
 )
+forged = st.recursive(
+    st.fixed_dictionaries(
+        {"kind": st.sampled_from(KINDS) | st.text(max_size=3)},
+        optional={
+            "value": anything | st.lists(st.floats(), max_size=4),
+            "shape": anything | st.lists(st.integers(-1, 3), max_size=3),
+            "items": anything,
+        },
+    ),
+    lambda inner: st.fixed_dictionaries(
+        {"kind": st.sampled_from(KINDS)},
+        optional={"items": st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner)},
+    ),
+    max_leaves=4,
+)
+
+
+@given(forged | anything)
 def test_what_passes_for_an_entry_can_be_compared(value: Any) -> None:
     if is_entry(value):
         for want in (1.0, "a", np.zeros((2, 2)), [1, 2], {"a": torch.zeros(3)}, True):

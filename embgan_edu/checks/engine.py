@@ -13,6 +13,7 @@ So any answer that behaves like the solution gets the points, however it is writ
 """
 
 import importlib
+import math
 import pkgutil
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -162,31 +163,34 @@ def is_entry(value: Any, depth: int = 0) -> bool:
         return False
     if "error" in value:
         return isinstance(value["error"], str)
-    if not isinstance(value.get("kind"), str):
-        return False
-    items = value.get("items", [])
-    if not isinstance(items, dict | list):
-        return False
-    inner = items.values() if isinstance(items, dict) else items
-    if not all(is_entry(item, depth + 1) for item in inner):
-        return False
-    content = value.get("value", 0.0)
-    if value["kind"] in ("tensor", "array"):
-        shape = value.get("shape")
-        return (
-            isinstance(shape, list)
-            and all(type(length) is int and length >= 0 for length in shape)
-            and ("value" not in value or _are_numbers(content, int(np.prod(shape, dtype=object))))
-        )
-    kinds = {"truth value": bool, "text": str, "number": float}
-    return isinstance(content, kinds.get(value["kind"], object))
+    kind, content, items = value.get("kind"), value.get("value"), value.get("items")
+    if kind in ("tensor", "array"):
+        return _is_shape(value.get("shape")) and _are_numbers(value)
+    if kind in ("dictionary", "sequence"):
+        if not isinstance(items, dict if kind == "dictionary" else list):
+            return False
+        inner = items.values() if isinstance(items, dict) else items
+        return all(is_entry(item, depth + 1) for item in inner)
+    plain = {"truth value": bool, "text": str, "number": float}
+    if kind in plain:
+        return isinstance(content, plain[kind])
+    # Of anything else there is a name, and nothing that could be compared.
+    return isinstance(kind, str) and kind != "" and value.keys() == {"kind"}
 
 
-def _are_numbers(content: Any, many: int) -> bool:
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
+
+
+def _are_numbers(entry: Entry) -> bool:
+    many = math.prod(entry["shape"])
+    if "value" not in entry:
+        return many > MOST_NUMBERS
+    numbers = entry["value"]
     return (
-        isinstance(content, list)
-        and len(content) == many
-        and all(type(number) in (int, float) for number in content)
+        isinstance(numbers, list)
+        and len(numbers) == many
+        and all(type(number) is float for number in numbers)
     )
 
 
