@@ -70,7 +70,7 @@ slides: .venv/ready ## make lecture slides of every chapter, in _build/slides
 test: lint ## everything: tests, notebooks, book
 	$(BIN)/pytest -q -m "not data and not notebook and not grading and not site"
 	$(BIN)/pytest -q -m data
-	$(PAIR) -m grading
+	$(PAIR) --dist loadfile -m grading
 	$(PAIR) $(NBVAL) $$(ls -r book/*.ipynb)
 	$(PAIR) -m notebook
 	$(MAKE) --no-print-directory site
