@@ -69,6 +69,24 @@ def test_exercises_are_what_the_solutions_generate(root: Path, tmp_path: Path) -
         assert same, f"exercises/{path} is not what solutions/{path} generates: make assignment"
 
 
+def test_a_solution_that_nbgrader_refuses_is_told_with_its_reason(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    broken = nbformat.v4.new_code_cell("### BEGIN SOLUTION\n1")
+    broken.metadata["nbgrader"] = {
+        "grade": False,
+        "grade_id": "ex99-1-answer",
+        "locked": False,
+        "schema_version": 3,
+        "solution": True,
+        "task": False,
+    }
+    (tmp_path / "solutions" / "ex99").mkdir(parents=True)
+    notebook = nbformat.v4.new_notebook(cells=[broken])
+    nbformat.write(notebook, tmp_path / "solutions" / "ex99" / "ex99.ipynb")
+    with pytest.raises(DataError, match="ex99 cannot be generated: RuntimeError: no end solution"):
+        course.generate(tmp_path, report=lambda line: None)
+
+
 def test_every_solution_gets_all_points_and_every_untouched_notebook_none(
     root: Path, tmp_path: Path
 ) -> None:

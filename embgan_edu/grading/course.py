@@ -6,9 +6,11 @@ All work on a checkout of the book: ``solutions/`` is the source, ``exercises/``
 
 import csv
 import os
+import re
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,9 +58,7 @@ def generate(root: Path, folder: Path | None = None, report: Report = print) -> 
             config.CourseDirectory.db_url = f"sqlite:///{elsewhere}/gradebook.db"
         api = _open(config)
         for name in list_assignments(root):
-            answer = api.generate_assignment(name, force=True, create=True)
-            if not answer["success"]:
-                raise DataError(f"{name} cannot be generated: {_reason(answer)}")
+            _generate(api, name)
             report(f"{name}: generated")
 
 
@@ -74,7 +74,7 @@ def autograde(
         report: What to do with a line of progress.
 
     Returns:
-        A line for each file that was not graded.
+        A line for each submission that could not be graded.
 
     Raises:
         DataError: Nothing can be collected; see :func:`embgan_edu.grading.collect.collect`.
@@ -88,14 +88,18 @@ def autograde(
         known = {assignment.name for assignment in gradebook.assignments}
     # A fresh checkout has the exercises, and no gradebook yet.
     for assignment in {submission.assignment for submission in collected} - known:
-        api.generate_assignment(assignment, force=True, create=True)
-    problems = list(ignored)
+        _generate(api, assignment)
+    for line in ignored:
+        report(line)
+    problems = []
     for number, submission in enumerate(collected, start=1):
         student, assignment = submission.student, submission.assignment
         store(submission, root / "grading" / "submitted")
-        answer = api.autograde(assignment, student, force=True, create=True)
-        if answer["success"]:
-            answer = api.generate_feedback(assignment, student, force=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what nbgrader's database says of nbgrader's code
+            answer = api.autograde(assignment, student, force=True, create=True)
+            if answer["success"]:
+                answer = api.generate_feedback(assignment, student, force=True)
         head = f"{number} of {len(collected)}  {student} {assignment}"
         if not answer["success"]:
             problems.append(f"{head}: not graded. {_reason(answer)}")
@@ -178,6 +182,15 @@ def _open(config: Config) -> NbGraderAPI:
     return NbGraderAPI(coursedir=CourseDirectory(config=config), config=config)
 
 
+def _generate(api: NbGraderAPI, name: str) -> None:
+    answer = api.generate_assignment(name, force=True, create=True)
+    if not answer["success"]:
+        raise DataError(f"{name} cannot be generated: {_reason(answer)}")
+
+
 def _reason(answer: dict[str, Any]) -> str:
-    lines = str(answer.get("error") or answer.get("log") or "").strip().splitlines()
-    return lines[-1] if lines else "nbgrader gives no reason"
+    """The error behind a failure of nbgrader, whose own last line only points to the others."""
+    text = f"{answer.get('log') or ''}\n{answer.get('error') or ''}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Entry)\b: ", line)]
+    return (errors or lines or ["nbgrader gives no reason"])[-1]
