@@ -45,20 +45,18 @@ _CODE_LINE, _MOST_CODE, _MOST_PIECE = 25, 22, 28
 _LEAD = 230  # letters of a paragraph that stay on the slide
 
 
-def export_slides(chapter: Path, folder: Path, reveal: str = "") -> Path:
+def export_slides(chapter: Path, folder: Path) -> Path:
     """Write the slides of a chapter. Nothing is executed.
 
     Args:
         chapter: A notebook with stored outputs. Pictures and sources are looked for beside it.
         folder: Where to write ``<name>.slides.html``.
-        reveal: The address of another reveal.js (5), a URL or a path relative to ``folder``. By
-            default a pinned copy becomes part of the file.
 
     Returns:
         The path of the file.
 
     Raises:
-        DownloadError: The pinned copy is not in the cache and cannot be fetched.
+        DownloadError: reveal.js is not in the cache and cannot be fetched.
         DataError: The package sphinx-mathjax-offline, which sets the formulas, is missing.
 
     Example:
@@ -71,7 +69,7 @@ def export_slides(chapter: Path, folder: Path, reveal: str = "") -> Path:
     from nbconvert import SlidesExporter
 
     notebook = slides_notebook(chapter)
-    styles, scripts = _reveal(reveal)
+    styles, scripts = _reveal()
     resources = {
         "deck": {
             "title": html.escape(notebook.metadata["title"]),
@@ -90,11 +88,8 @@ def export_slides(chapter: Path, folder: Path, reveal: str = "") -> Path:
     return target
 
 
-def _reveal(address: str) -> tuple[str, str]:
-    if address:
-        links = [f'<link rel="stylesheet" href="{address}/{name}">' for name in _STYLES]
-        loads = [f'<script src="{address}/{name}"></script>' for name in _SCRIPTS]
-        return "\n".join(links), "\n".join(loads)
+def _reveal() -> tuple[str, str]:
+    """The styles and the scripts of reveal.js, as tags of a page."""
     with TemporaryDirectory() as folder:
         names = [f"{_INSIDE}{name}" for name in (*_STYLES, *_SCRIPTS)]
         paths = extract(fetch(REVEAL), names, Path(folder))

@@ -183,17 +183,22 @@ class Sections(HTMLParser):
         assert self.depth >= 0
 
 
-def test_another_reveal_can_be_named(tmp_path: Path) -> None:
-    path = slides.export_slides(CHAPTERS[8].path, tmp_path / "out", reveal="https://x.org/reveal")
+@pytest.fixture(scope="module")
+def reveal() -> None:
+    try:
+        fetch(slides.REVEAL)
+    except DownloadError as error:
+        if "not in the cache" not in str(error):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.mark.data
+def test_a_deck_is_one_file_with_a_section_for_every_slide(reveal: None, tmp_path: Path) -> None:
+    path = slides.export_slides(CHAPTERS[8].path, tmp_path / "out")
     assert path == tmp_path / "out" / "09-label-smoothing.slides.html"
     found = Sections(path.read_text(encoding="utf-8"))
-    links = [address for address in found.addresses if not address.startswith("data:")]
-    assert links == [
-        "https://x.org/reveal/dist/reset.css",
-        "https://x.org/reveal/dist/reveal.css",
-        "https://x.org/reveal/dist/reveal.js",
-        "https://x.org/reveal/plugin/notes/notes.js",
-    ]
+    assert all(address.startswith("data:") for address in found.addresses)
     deck = kinds(slides.slides_notebook(CHAPTERS[8].path))
     assert found.depth == 0
     assert found.stacks == deck.count("slide")
@@ -203,19 +208,10 @@ def test_another_reveal_can_be_named(tmp_path: Path) -> None:
 def test_without_the_package_that_sets_formulas_the_message_names_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr(slides, "_reveal", lambda: ("", ""))
     monkeypatch.setattr(slides, "find_spec", lambda name: None)
     with pytest.raises(DataError, match="sphinx-mathjax-offline"):
-        slides.export_slides(CHAPTERS[0].path, tmp_path, reveal="reveal")
-
-
-@pytest.fixture(scope="module")
-def reveal() -> None:
-    try:
-        fetch(slides.REVEAL)
-    except DownloadError as error:
-        if "not in the cache" not in str(error):
-            raise
-        pytest.skip(str(error))
+        slides.export_slides(CHAPTERS[0].path, tmp_path)
 
 
 @pytest.mark.data

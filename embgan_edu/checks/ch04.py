@@ -8,19 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.inputs import ConditionalNetwork, labels_in_turn, normal, weights_of
 
 LATENT, DIM, LABELS, ROWS = 3, 4, 2, 6
-
-
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 # --- ex04-1: the discriminator's loss ------------------------------------------------------------
 
 
 def _loss_of_random_logits(loss: Callable[..., Tensor], seed: int) -> Tensor:
-    return loss(_random(seed, 9), _random(seed + 1, 9) - 1)
+    return loss(normal(seed, 9), normal(seed + 1, 9) - 1)
 
 
 def _loss_of_many_rows(loss: Callable[..., Tensor], seed: int) -> Tensor:
@@ -36,22 +33,6 @@ def _loss_of_sure_logits(loss: Callable[..., Tensor], seed: int) -> Tensor:
 # --- ex04-2: one step of the discriminator -------------------------------------------------------
 
 
-class Concatenate(nn.Module):
-    """A small network of two inputs: rows and one-hot labels."""
-
-    def __init__(self, inputs: int, outputs: int, seed: int) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.layers = nn.Sequential(
-                nn.Linear(inputs + LABELS, 8), nn.Tanh(), nn.Linear(8, outputs)
-            )
-
-    def forward(self, x: Tensor, onehot: Tensor) -> Tensor:
-        out: Tensor = self.layers(torch.cat([x, onehot], dim=1))
-        return out.squeeze(1)
-
-
 def loss_of(real: Tensor, fake: Tensor) -> Tensor:
     """The loss that the step is given: quadratic, so that nobody can do without it."""
     return (real - 1).square().mean() + fake.square().mean()
@@ -59,26 +40,22 @@ def loss_of(real: Tensor, fake: Tensor) -> Tensor:
 
 def _after_a_step(step: Callable[..., Any], seed: int, earlier: bool = False) -> dict[str, Any]:
     """Play one discriminator's step, and tell what it returned and what it moved."""
-    G = Concatenate(LATENT, DIM, seed)
-    D = Concatenate(DIM, 1, seed + 1)
+    G = ConditionalNetwork(LATENT, DIM, LABELS, seed)
+    D = ConditionalNetwork(DIM, 1, LABELS, seed + 1)
     optimizer = torch.optim.SGD(D.parameters(), lr=0.1)
-    real, z = _random(seed + 2, ROWS, DIM), _random(seed + 3, ROWS, LATENT)
-    onehot = F.one_hot(torch.arange(ROWS) % LABELS, LABELS).float()
-    old = [_weights(network) for network in (G, D)]
+    real, z = normal(seed + 2, ROWS, DIM), normal(seed + 3, ROWS, LATENT)
+    onehot = labels_in_turn(ROWS, LABELS)
+    old = [weights_of(network) for network in (G, D)]
     if earlier:  # what the generator's half of the last step leaves behind
         D(G(z, onehot), onehot).sum().backward()
         G.zero_grad()
     return {
         "loss": step(G, D, optimizer, loss_of, real, onehot, z),
-        "weights of D": _weights(D),
-        "D has moved": not torch.equal(_weights(D), old[1]),
-        "G has moved": not torch.equal(_weights(G), old[0]),
+        "weights of D": weights_of(D),
+        "D has moved": not torch.equal(weights_of(D), old[1]),
+        "G has moved": not torch.equal(weights_of(G), old[0]),
         "gradient in G": any(p.grad is not None and p.grad.any() for p in G.parameters()),
     }
-
-
-def _weights(network: nn.Module) -> Tensor:
-    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
 
 
 def _trace_of_earlier_gradients(step: Callable[..., Any], seed: int) -> list[Any]:
@@ -139,13 +116,16 @@ def _verdicts(
     """A probe: what the answer says of some steps."""
 
     def verdict(leaks: Callable[..., Any], step: Callable[..., None], seed: int) -> Any:
-        G, D = Concatenate(LATENT, DIM, seed), Concatenate(DIM, 1, seed + 1)
+        G, D = (
+            ConditionalNetwork(LATENT, DIM, LABELS, seed),
+            ConditionalNetwork(DIM, 1, LABELS, seed + 1),
+        )
         optimizer = torch.optim.SGD(D.parameters(), lr=0.1)
-        onehot = F.one_hot(torch.arange(ROWS) % LABELS, LABELS).float()
-        z = _random(seed + 3, ROWS, LATENT)
+        onehot = labels_in_turn(ROWS, LABELS)
+        z = normal(seed + 3, ROWS, LATENT)
         if stale:  # the generator still holds the gradients of its own last update
             D(G(z, onehot), onehot).sum().backward()
-        return leaks(step, G, D, optimizer, _random(seed + 2, ROWS, DIM), onehot, z)
+        return leaks(step, G, D, optimizer, normal(seed + 2, ROWS, DIM), onehot, z)
 
     return lambda leaks, seed: [verdict(leaks, step, seed) for step in steps]
 

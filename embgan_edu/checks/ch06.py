@@ -9,12 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.inputs import ConditionalNetwork, normal, weights_of
 
 LATENT, DIM, LABELS, ROWS = 3, 4, 3, 9
-
-
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _asked(shift: int = 0) -> Tensor:
@@ -27,7 +24,7 @@ def _asked(shift: int = 0) -> Tensor:
 
 def _free_label(seed: int) -> tuple[Tensor, Tensor]:
     """Unsure labels of a generator, and a judge's logits."""
-    return (2 * _random(seed, ROWS, LABELS)).softmax(dim=1), 3 * _random(seed + 1, ROWS, LABELS)
+    return (2 * normal(seed, ROWS, LABELS)).softmax(dim=1), 3 * normal(seed + 1, ROWS, LABELS)
 
 
 def _verdict_alone(loss: Callable[..., Tensor], seed: int) -> Tensor:
@@ -36,7 +33,7 @@ def _verdict_alone(loss: Callable[..., Tensor], seed: int) -> Tensor:
 
 def _bonus_of_balance(loss: Callable[..., Tensor], seed: int) -> Tensor:
     # Every row is sure of its label, and every label is made as often.
-    p, logits = _asked(seed), _random(seed, ROWS, LABELS)
+    p, logits = _asked(seed), normal(seed, ROWS, LABELS)
     return loss(p, logits, _weight(seed)) - loss(p, logits, 0.0)
 
 
@@ -66,33 +63,12 @@ def _reached(loss: Callable[..., Tensor], seed: int) -> dict[str, bool]:
 # --- ex06-2: the generator's half, with a judge fresh from training ------------------------------
 
 
-class Concatenate(nn.Module):
-    """A small network of two inputs, rows and one-hot labels, which may ignore the labels."""
-
-    def __init__(self, inputs: int, outputs: int, seed: int, deaf: bool) -> None:
-        super().__init__()
-        self.hears = 0.0 if deaf else 1.0
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.layers = nn.Sequential(
-                nn.Linear(inputs + LABELS, 8), nn.Tanh(), nn.Linear(8, outputs)
-            )
-
-    def forward(self, x: Tensor, onehot: Tensor) -> Tensor:
-        out: Tensor = self.layers(torch.cat([x, self.hears * onehot], dim=1))
-        return out.squeeze(1)
-
-
 def _judge(seed: int, dropout: float) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(
             nn.Linear(DIM, 16), nn.Tanh(), nn.Dropout(dropout), nn.Linear(16, LABELS)
         ).train()
-
-
-def _weights(network: nn.Module) -> Tensor:
-    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
 
 
 def _after_a_step(
@@ -106,22 +82,22 @@ def _after_a_step(
     chance: int = 0,
 ) -> dict[str, Any]:
     """Play one generator's step, and tell what it returned and what it moved."""
-    G = Concatenate(LATENT, DIM, seed, deaf)
-    D = Concatenate(DIM, 1, seed + 1, deaf)
+    G = ConditionalNetwork(LATENT, DIM, LABELS, seed, deaf)
+    D = ConditionalNetwork(DIM, 1, LABELS, seed + 1, deaf)
     judge = _judge(seed + 2, dropout)
     optimizer = torch.optim.SGD(G.parameters(), lr=0.1)
-    z, onehot = _random(seed + 3, ROWS, LATENT), _asked(shift)
+    z, onehot = normal(seed + 3, ROWS, LATENT), _asked(shift)
     if earlier:  # what the last step leaves behind
         D(G(z, onehot), onehot).sum().backward()
-    old = [_weights(network) for network in (G, judge)]
+    old = [weights_of(network) for network in (G, judge)]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed + chance)
         loss = step(G, D, judge, optimizer, onehot, z, weight)
     return {
         "loss": loss,
-        "weights of G": _weights(G),
-        "G has moved": not torch.equal(_weights(G), old[0]),
-        "the judge has moved": not torch.equal(_weights(judge), old[1]),
+        "weights of G": weights_of(G),
+        "G has moved": not torch.equal(weights_of(G), old[0]),
+        "the judge has moved": not torch.equal(weights_of(judge), old[1]),
         "gradient in the judge": any(
             p.grad is not None and bool(p.grad.any()) for p in judge.parameters()
         ),

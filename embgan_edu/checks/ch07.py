@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.inputs import normal
 
 FOLDS, FEATURES, CONSTANT = 5, 4, 0
 
@@ -74,10 +75,6 @@ def _new_discriminator() -> nn.Module:
     return nn.Sequential(nn.Linear(DIM, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1), nn.Flatten(0))
 
 
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 class _Started:
     """Old networks, and what the answer made of them."""
 
@@ -94,7 +91,7 @@ class _Started:
                 network.eval().requires_grad_(False)
         made = answer(self.G, self.D, _new_generator, _new_discriminator, self.rate)
         self.new_G, self.new_D, self.G_optimizer, self.D_optimizer = made
-        self.z, self.x = _random(seed + 2, ROWS, LATENT), _random(seed + 3, ROWS, DIM)
+        self.z, self.x = normal(seed + 2, ROWS, LATENT), normal(seed + 3, ROWS, DIM)
 
 
 def _same_generator(answer: Callable[..., Any], seed: int) -> Tensor:

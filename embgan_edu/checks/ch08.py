@@ -8,16 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.inputs import normal
 
 ROWS, FEATURES, PASSES = 40, 30, 400
 
 
 def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=_generator(seed))
 
 
 # --- ex08-2: fresh noise that fades --------------------------------------------------------------
@@ -36,7 +33,7 @@ def _noise(
 ) -> Tensor:
     """What is added at a quarter (0 to 4) of the way; of shape (pass, row, feature)."""
     steps, start, generator = _steps(seed), _start(seed), _generator(seed + 1)
-    rows = _random(seed, ROWS, FEATURES)
+    rows = normal(seed, ROWS, FEATURES)
     step = quarters * (steps - 1) // 4
     shown = [answer(rows.clone(), step, steps, start, generator) for _ in range(passes)]
     return torch.stack(shown) - rows
@@ -96,7 +93,7 @@ def _repeatable(answer: Callable[..., Tensor], seed: int) -> dict[str, bool]:
 
 
 def _in_place(answer: Callable[..., Tensor], seed: int) -> dict[str, bool]:
-    rows = _random(seed, ROWS, FEATURES)
+    rows = normal(seed, ROWS, FEATURES)
     given = rows.clone()
     shown = answer(given, 0, _steps(seed), _start(seed), _generator(seed + 1))
     return {
@@ -139,12 +136,12 @@ def _memory(
 
 
 def _memory_of_random_logits(answer: Callable[..., Any], seed: int) -> Any:
-    train, unseen = _random(seed, 9) + 0.3, _random(seed + 1, 14)
+    train, unseen = normal(seed, 9) + 0.3, normal(seed + 1, 14)
     return _memory(answer, FirstFeature(), train, unseen, label=seed % 2)
 
 
 def _memory_of_nothing(answer: Callable[..., Any], seed: int) -> Any:
-    level = _random(seed, 1)
+    level = normal(seed, 1)
     return _memory(answer, FirstFeature(), level.repeat(6), level.repeat(9))
 
 
@@ -163,7 +160,7 @@ ALL_AND_NONE = {"training rows are higher": 1.0, "training rows are lower": 0.0}
 def _memory_of_sure_logits(answer: Callable[..., Any], seed: int) -> Any:
     # Both are so large that their probabilities are rounded to 1.
     return _both_ways(
-        answer, FirstFeature(), 60 + _random(seed, 8).abs(), 50 - _random(seed + 1, 6).abs()
+        answer, FirstFeature(), 60 + normal(seed, 8).abs(), 50 - normal(seed + 1, 6).abs()
     )
 
 
@@ -181,13 +178,13 @@ def _memory_of_a_preference(answer: Callable[..., Any], seed: int) -> Any:
 def _memory_in_training_mode(answer: Callable[..., Any], seed: int) -> dict[str, Any]:
     # In training mode each of the two batches is centered, and the difference is gone.
     D = FirstFeature(batch_norm=True).train()
-    found = _both_ways(answer, D, 3 + _random(seed, 8).abs(), -_random(seed + 1, 8).abs())
+    found = _both_ways(answer, D, 3 + normal(seed, 8).abs(), -normal(seed + 1, 8).abs())
     averages = D.norm.get_buffer("running_mean")
     return {**found, "running averages moved": bool(averages.any())}
 
 
 def _modes_afterward(answer: Callable[..., Any], seed: int) -> dict[str, Any]:
-    high, low = 3 + _random(seed, 8).abs(), -_random(seed + 1, 8).abs()
+    high, low = 3 + normal(seed, 8).abs(), -normal(seed + 1, 8).abs()
     training, evaluating = FirstFeature().train(), FirstFeature().eval()
     found = _both_ways(answer, evaluating, high, low)
     _both_ways(answer, training, high, low)

@@ -8,13 +8,10 @@ import torch
 from torch import Tensor
 
 from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.inputs import normal
 
 ROWS = 9
 FAR = 2000.0  # a log-ratio whose exponential no computer can hold
-
-
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _share(seed: int) -> float:
@@ -26,7 +23,7 @@ def _share(seed: int) -> float:
 
 
 def _value_above_floor(loss: Callable[..., Tensor], seed: int) -> Tensor:
-    return loss(_random(seed, ROWS) + 1, _random(seed + 1, ROWS) - 1, _share(seed))
+    return loss(normal(seed, ROWS) + 1, normal(seed + 1, ROWS) - 1, _share(seed))
 
 
 def _gradients(
@@ -38,14 +35,14 @@ def _gradients(
 
 
 def _push_on_fakes(loss: Callable[..., Tensor], seed: int) -> Tensor:
-    return _gradients(loss, _random(seed, ROWS), _random(seed + 1, ROWS), _share(seed))[1]
+    return _gradients(loss, normal(seed, ROWS), normal(seed + 1, ROWS), _share(seed))[1]
 
 
 def _push_on_real(loss: Callable[..., Tensor], seed: int) -> Tensor:
     s = _share(seed)
     aim = math.log((1 - s) / s)
     real = torch.tensor([aim - 2, aim - 0.5, aim + 0.5, aim + 2])
-    return _gradients(loss, real, _random(seed, 4), s)[0].sign()
+    return _gradients(loss, real, normal(seed, 4), s)[0].sign()
 
 
 def _loss_at_the_floor(loss: Callable[..., Tensor], seed: int) -> Tensor:
@@ -102,7 +99,7 @@ def _loss_of_a_share(share: float) -> Callable[[Callable[..., Tensor], int], Ten
     """A probe: the loss where chance has no say, since none or all of the labels are flipped."""
 
     def probe(loss: Callable[..., Tensor], seed: int) -> Tensor:
-        real, fake = _random(seed, ROWS) + 1, _random(seed + 1, ROWS) - 1
+        real, fake = normal(seed, ROWS) + 1, normal(seed + 1, ROWS) - 1
         return loss(real, fake, share, _generator(seed))
 
     return probe
@@ -116,7 +113,7 @@ def _share_that_was_flipped(loss: Callable[..., Tensor], seed: int) -> float:
     # A flipped row costs its logit more: softplus(l) - softplus(-l) = l. With 3,000 rows the share
     # that this tells has a standard deviation of 0.009.
     rows = 3000
-    real, fake = 3 + 0.3 * _random(seed, rows), torch.zeros(rows)
+    real, fake = 3 + 0.3 * normal(seed, rows), torch.zeros(rows)
     plain, flipped = (
         float(loss(real, fake, share, _generator(seed + 1))) for share in (0.0, _flipping(seed))
     )
@@ -125,7 +122,7 @@ def _share_that_was_flipped(loss: Callable[..., Tensor], seed: int) -> float:
 
 def _cost_of_better_fakes(loss: Callable[..., Tensor], seed: int) -> Tensor:
     # Moving all fakes from -c to c costs c, where every one of them counts as a fake.
-    real, level = _random(seed + 1, 200), 3 + _share(seed)
+    real, level = normal(seed + 1, 200), 3 + _share(seed)
     better, worse = (
         loss(real, torch.full((200,), sign * level), 0.3, _generator(seed)) for sign in (1, -1)
     )
@@ -133,7 +130,7 @@ def _cost_of_better_fakes(loss: Callable[..., Tensor], seed: int) -> Tensor:
 
 
 def _coins(loss: Callable[..., Tensor], seed: int) -> dict[str, bool]:
-    real, fake = _random(seed, 60), _random(seed + 1, 60)
+    real, fake = normal(seed, 60), normal(seed + 1, 60)
 
     def losses() -> list[float]:
         generator = _generator(seed + 2)
@@ -167,7 +164,7 @@ EXERCISES = (
                 "pushes fake logits as without smoothing",
                 2,
                 _push_on_fakes,
-                expected=lambda seed: torch.sigmoid(_random(seed + 1, ROWS)) / ROWS,
+                expected=lambda seed: torch.sigmoid(normal(seed + 1, ROWS)) / ROWS,
                 hints=(
                     "The fakes are smoothed as well. This is the mistake that everyone makes.",
                     "The slope with respect to a fake logit is sigmoid(l) over the number of "

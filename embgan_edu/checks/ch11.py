@@ -10,12 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.inputs import normal
 
 LOG_4 = 1.3862944
-
-
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _uniform(seed: int, low: float, high: float) -> float:
@@ -27,7 +24,7 @@ def _uniform(seed: int, low: float, high: float) -> float:
 
 def _loss_of_random_logits(player: int) -> Callable[[Callable[..., Any], int], Tensor]:
     def probe(losses: Callable[..., Any], seed: int) -> Tensor:
-        found: Tensor = losses(_random(seed, 9) + 1, _random(seed + 1, 7) - 1)[player]
+        found: Tensor = losses(normal(seed, 9) + 1, normal(seed + 1, 7) - 1)[player]
         return found
 
     return probe
@@ -77,12 +74,12 @@ def _lengths(seed: int) -> Tensor:
 
 def _slopes(seed: int) -> Tensor:
     """One slope for each of two labels, both longer than 1."""
-    return F.normalize(_random(seed, 2, 4), dim=1) * _lengths(seed)
+    return F.normalize(normal(seed, 2, 4), dim=1) * _lengths(seed)
 
 
 def _penalty_of(penalty: Callable[..., Any], D: nn.Module, seed: int) -> Any:
     onehot = F.one_hot(torch.tensor([0, 1, 1, 0, 1, 1]), 2).float()
-    return penalty(D, _random(seed + 1, 6, 4), onehot, 0.5 * _random(seed + 2, 6, 4))
+    return penalty(D, normal(seed + 1, 6, 4), onehot, 0.5 * normal(seed + 2, 6, 4))
 
 
 def _penalty_of_bowl(penalty: Callable[..., Any], seed: int) -> Any:
@@ -91,7 +88,7 @@ def _penalty_of_bowl(penalty: Callable[..., Any], seed: int) -> Any:
 
 def _expected_of_bowl(seed: int) -> Tensor:
     # The slope of a bowl is its bend times the place.
-    place = _random(seed + 1, 6, 4) + 0.5 * _random(seed + 2, 6, 4)
+    place = normal(seed + 1, 6, 4) + 0.5 * normal(seed + 2, 6, 4)
     return (3.0 * place.norm(dim=1) - 1).square().mean()
 
 

@@ -6,16 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.inputs import ConditionalNetwork, labels_in_turn, normal
 
 LATENT, DIM, LABELS, ROWS = 3, 4, 2, 6
-
-
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _uniform(seed: int, low: float, high: float) -> float:
@@ -26,13 +22,13 @@ def _uniform(seed: int, low: float, high: float) -> float:
 
 
 def _price_of_random_codes(kl: Callable[..., Tensor], seed: int) -> Tensor:
-    numbers = [_random(seed + i, ROWS, LATENT) for i in range(4)]
+    numbers = [normal(seed + i, ROWS, LATENT) for i in range(4)]
     return kl(*numbers)
 
 
 def _price_of_a_shift(kl: Callable[..., Tensor], seed: int) -> list[Tensor]:
     # First the prior itself, then the prior moved by one of its standard deviations.
-    mean, log_variance = _random(seed, ROWS, LATENT), _random(seed + 1, ROWS, LATENT)
+    mean, log_variance = normal(seed, ROWS, LATENT), normal(seed + 1, ROWS, LATENT)
     moved = mean + (0.5 * log_variance).exp()
     return [kl(place, log_variance, mean, log_variance) for place in (mean, moved)]
 
@@ -77,39 +73,23 @@ class Encoder(nn.Module):
         return self.mean(both), self.log_variance(both)
 
 
-class Decoder(nn.Module):
-    """A small decoder."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.layers = nn.Sequential(nn.Linear(LATENT + LABELS, 8), nn.Tanh(), nn.Linear(8, DIM))
-
-    def forward(self, z: Tensor, onehot: Tensor) -> Tensor:
-        out: Tensor = self.layers(torch.cat([z, onehot], dim=1))
-        return out
-
-
-def _onehot(rows: int = ROWS) -> Tensor:
-    return F.one_hot(torch.arange(rows) % LABELS, LABELS).float()
-
-
 def _loss_of(
     loss: Callable[..., Tensor], encoder: Any, decoder: Any, seed: int, beta: float
 ) -> Tensor:
-    log_variance = 0.5 * _random(seed + 2, DIM)
-    x, noise = _random(seed + 3, ROWS, DIM), _random(seed + 4, ROWS, LATENT)
-    return loss(encoder, decoder, log_variance, x, _onehot(), noise, beta)
+    log_variance = 0.5 * normal(seed + 2, DIM)
+    x, noise = normal(seed + 3, ROWS, DIM), normal(seed + 4, ROWS, LATENT)
+    return loss(encoder, decoder, log_variance, x, labels_in_turn(ROWS, LABELS), noise, beta)
 
 
 def _loss_of_random_rows(loss: Callable[..., Tensor], seed: int) -> Tensor:
-    return _loss_of(loss, Encoder(seed), Decoder(seed + 1), seed, beta=1.0)
+    return _loss_of(
+        loss, Encoder(seed), ConditionalNetwork(LATENT, DIM, LABELS, seed + 1), seed, beta=1.0
+    )
 
 
 def _reached(loss: Callable[..., Tensor], seed: int) -> dict[str, bool]:
     # Without the price of the code, the encoder learns only through the code.
-    encoder, decoder = Encoder(seed), Decoder(seed + 1)
+    encoder, decoder = Encoder(seed), ConditionalNetwork(LATENT, DIM, LABELS, seed + 1)
     _loss_of(loss, encoder, decoder, seed, beta=0.0).backward()
     parts = {
         "decoder": decoder,
@@ -124,7 +104,7 @@ def _reached(loss: Callable[..., Tensor], seed: int) -> dict[str, bool]:
 
 def _slope_of_variance(loss: Callable[..., Tensor], seed: int) -> Tensor:
     # The decoder says zero, so the squared errors are those of the rows themselves.
-    x = _random(seed, ROWS, DIM)
+    x = normal(seed, ROWS, DIM)
     log_variance = (x.square().mean(dim=0) * _factors(seed)).log().requires_grad_()
     nothing = torch.zeros(ROWS, LATENT)
     found = loss(
@@ -132,7 +112,7 @@ def _slope_of_variance(loss: Callable[..., Tensor], seed: int) -> Tensor:
         lambda z, onehot: torch.zeros(ROWS, DIM),
         log_variance,
         x,
-        _onehot(),
+        labels_in_turn(ROWS, LABELS),
         nothing,
         1.0,
     )
@@ -153,14 +133,17 @@ def _price_of_beta(loss: Callable[..., Tensor], seed: int) -> Tensor:
     def encoder(x: Tensor, onehot: Tensor) -> tuple[Tensor, Tensor]:
         return mean * ones, log_variance * ones
 
-    low, high = (_loss_of(loss, encoder, Decoder(seed), seed, beta) for beta in (1.0, 3.0))
+    low, high = (
+        _loss_of(loss, encoder, ConditionalNetwork(LATENT, DIM, LABELS, seed), seed, beta)
+        for beta in (1.0, 3.0)
+    )
     return high - low
 
 
 def _loss_of_rebuilt_rows(loss: Callable[..., Tensor], seed: int) -> Tensor:
     # A decoder that repeats the code, and rows which are the right codes: no error is left.
-    mean, log_variance = _random(seed, ROWS, LATENT), _random(seed + 1, ROWS, LATENT)
-    noise = _random(seed + 2, ROWS, LATENT)
+    mean, log_variance = normal(seed, ROWS, LATENT), normal(seed + 1, ROWS, LATENT)
+    noise = normal(seed + 2, ROWS, LATENT)
     x = mean + (0.5 * log_variance).exp() * noise
     level = _level(seed)
     return loss(
@@ -168,7 +151,7 @@ def _loss_of_rebuilt_rows(loss: Callable[..., Tensor], seed: int) -> Tensor:
         lambda z, onehot: z,
         torch.full((LATENT,), level),
         x,
-        _onehot(),
+        labels_in_turn(ROWS, LABELS),
         noise,
         0.0,
     )

@@ -10,11 +10,7 @@ import torch
 from torch import Tensor
 
 from embgan_edu.checks.engine import Exercise, Part
-
-
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from embgan_edu.checks.inputs import normal
 
 # --- ex13-1: fill a frame ------------------------------------------------------------------------
 
@@ -93,7 +89,7 @@ TIME, DIM, WIDTH = 7, 4, 3
 
 
 def _packed(seed: int, lengths: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    Q, K, V = (_random(seed + i, TIME, dim) for i, dim in enumerate((DIM, DIM, WIDTH)))
+    Q, K, V = (normal(seed + i, TIME, dim) for i, dim in enumerate((DIM, DIM, WIDTH)))
     numbers = torch.arange(len(lengths)) + seed % 5  # a batch need not start with text 0
     return 2 * Q, K, V, numbers.repeat_interleave(torch.tensor(lengths))
 
@@ -137,7 +133,7 @@ def _batch(seed: int, words: int = 9) -> tuple[Tensor, Tensor, Tensor]:
     targets = torch.as_tensor(rng.integers(words, size=(6, 8)))
     targets[torch.arange(8)[None] >= torch.as_tensor(lengths)[:, None]] = -1
     labels = torch.as_tensor(rng.permutation([0, 0, 0, 1, 1, 1]))
-    return 2 * _random(seed, 6, 8, words), targets, labels
+    return 2 * normal(seed, 6, 8, words), targets, labels
 
 
 def _wavering_of_no_idea(perplexity: Callable[..., Any], seed: int) -> Any:
@@ -164,8 +160,8 @@ def _every_word_alike(seed: int) -> Tensor:
 
 def _trace_of_padding(perplexity: Callable[..., Any], seed: int) -> list[Any]:
     logits, targets, labels = _batch(seed)
-    said = torch.where(targets[:, :, None] < 0, 3 * _random(seed + 1, *logits.shape), logits)
-    more = torch.cat([said, _random(seed + 2, 6, 5, 9)], dim=1)
+    said = torch.where(targets[:, :, None] < 0, 3 * normal(seed + 1, *logits.shape), logits)
+    more = torch.cat([said, normal(seed + 2, 6, 5, 9)], dim=1)
     longer = torch.cat([targets, torch.full((6, 5), -1)], dim=1)
     short, long = perplexity(logits, targets, labels), perplexity(more, longer, labels)
     return [long / short - 1, bool(abs(short[0] - short[1]) > 1e-4)]

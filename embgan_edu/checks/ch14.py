@@ -9,11 +9,7 @@ import torch
 from torch import Tensor
 
 from embgan_edu.checks.engine import Exercise, Part
-
-
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from embgan_edu.checks.inputs import normal
 
 # --- ex14-2: the private gradient of a batch -----------------------------------------------------
 
@@ -23,14 +19,14 @@ CLIP, SIGMA, BATCH = 1.5, 0.8, 5
 
 def _gradients(seed: int, lengths: Tensor) -> list[Tensor]:
     """Gradients of rows in two layers, whose lengths over both layers are given."""
-    parts = [_random(seed + i, ROWS, *shape) for i, shape in enumerate(SHAPES.values())]
+    parts = [normal(seed + i, ROWS, *shape) for i, shape in enumerate(SHAPES.values())]
     for part in parts:  # both layers get the same share of the length
         part /= part.flatten(1).norm(dim=1).reshape(-1, *[1] * (part.ndim - 1)) * math.sqrt(2)
     return [part * lengths.reshape(-1, *[1] * (part.ndim - 1)) for part in parts]
 
 
 def _noise(seed: int) -> list[Tensor]:
-    return [_random(seed + 10 + i, *shape) for i, shape in enumerate(SHAPES.values())]
+    return [normal(seed + 10 + i, *shape) for i, shape in enumerate(SHAPES.values())]
 
 
 def _named(gradient: Any) -> dict[str, Any]:
@@ -99,7 +95,7 @@ PEOPLE = 40  # members, and others
 
 
 def _audit_of_an_attack(audit: Callable[..., Any], seed: int) -> Any:
-    members, others = _random(seed, PEOPLE).double() + 2, _random(seed + 1, PEOPLE).double()
+    members, others = normal(seed, PEOPLE).double() + 2, normal(seed + 1, PEOPLE).double()
     return audit(members.numpy(), others.numpy(), 0.0, 0.01)
 
 

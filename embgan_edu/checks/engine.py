@@ -79,7 +79,6 @@ class Exercise:
         parts: What is measured.
         answer: What the student hands in: ``"function"``, or ``"dict"`` of chosen or measured
             values.
-        seconds: Time limit of all probes together, in grading.
     """
 
     name: str
@@ -89,7 +88,6 @@ class Exercise:
     minutes: int
     parts: tuple[Part, ...]
     answer: Literal["function", "dict"] = "function"
-    seconds: float = 60
 
     @property
     def points(self) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from embgan_edu.checks.engine import Part
 from embgan_edu.errors import DataError
 from embgan_edu.protocol import PairedDifference, paired_difference
 
@@ -471,25 +472,22 @@ def labels_agree(claim: Any, truth: float | None) -> bool:
     return bool(abs(float(claim) - truth) <= max(0.02 * abs(truth), 2))
 
 
-def gain_intervals(read: Reader) -> Callable[[Answer, int], str]:
-    """Make a probe of the intervals in the entry ``"gain"``, against "real only".
+def parts_about_gains(read: Reader, word_points: float) -> tuple[Part, ...]:
+    """Make the parts that every table of methods has: its draws, its gains, and its verdicts.
 
     Args:
         read: From an answer to its table.
-    """
-    return lambda answer, seed: wrong_intervals(
-        read_claims(answer, "gain"), per_draw(read(answer)), ALONE
-    )
+        word_points: What the verdicts are worth.
 
-
-def gain_words(read: Reader) -> Callable[[Answer, int], str]:
-    """Make a probe of the words in the entry ``"verdict"``: "gain", "loss" or "undecided".
-
-    Args:
-        read: From an answer to its table.
+    Example:
+        >>> [part.points for part in parts_about_gains(read_table, word_points=2)]
+        [1, 2, 2]
     """
 
-    def probe(answer: Answer, seed: int) -> str:
+    def intervals(answer: Answer, seed: int) -> str:
+        return wrong_intervals(read_claims(answer, "gain"), per_draw(read(answer)), ALONE)
+
+    def words(answer: Answer, seed: int) -> str:
         claims, wide = read_claims(answer, "verdict"), per_draw(read(answer))
         return complaints(
             {
@@ -499,7 +497,29 @@ def gain_words(read: Reader) -> Callable[[Answer, int], str]:
             }
         )
 
-    return probe
+    return (
+        Part(
+            "eight draws or more, the same for every method, no two alike",
+            1,
+            lambda answer, seed: judge_draws(read(answer)),
+            expected=draws_are_fine,
+            hints=DRAW_HINTS,
+        ),
+        Part(
+            "gains with their intervals, in pairs",
+            2,
+            intervals,
+            expected=agreement,
+            hints=GAIN_HINTS,
+        ),
+        Part(
+            "verdicts that fit the intervals",
+            word_points,
+            words,
+            expected=agreement,
+            hints=WORD_HINTS,
+        ),
+    )
 
 
 # --- A table that nobody measured ----------------------------------------------------------------

@@ -26,7 +26,7 @@ class Limits:
     """What one submission may use.
 
     Args:
-        cell_seconds: For one cell.
+        cell_seconds: For one cell, and for the check of one answer.
         submission_seconds: For all of it, restarts included.
         memory: Bytes, beyond what Python and its libraries need.
         reply: Characters of one reply of the process.
@@ -116,7 +116,7 @@ class Sandbox:
         """
         found = find_exercise(exercise)
         request = {"exercise": exercise, "answer": answer, "seed": seed}
-        entries = self._ask(request, found.seconds).get("entries")
+        entries = self._ask(request, self._limits.cell_seconds).get("entries")
         if (
             not isinstance(entries, list)
             or len(entries) != len(found.parts)
