@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from embgan_edu.chapters import checkout, list_chapters
+from embgan_edu.publish.chapters import checkout, list_chapters
 
 TARGETS = {
     "unit tests": "under 120 s",

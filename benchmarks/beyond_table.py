@@ -2,10 +2,10 @@
 
     python benchmarks/beyond_table.py _build/beyond.csv
 
-Reviews: every method of ``embgan_edu.beyond`` on 64 draws of 100 reviews. Tweets: every GAN from
-scratch on eight draws of 2,700 tweets, measured with the others. Finished cells are kept in the
-cache. The table in the repository, ``embgan_edu/beyond.csv``, is a copy of an earlier result;
-``compare_ladders.py`` compares the two.
+Reviews: every method of ``embgan_edu.study.beyond`` on 64 draws of 100 reviews. Tweets: every GAN
+from scratch on eight draws of 2,700 tweets, measured with the others. Finished cells are kept in
+the cache. The table in the repository, ``embgan_edu/results/beyond.csv``, is a copy of an earlier
+result; ``compare_ladders.py`` compares the two.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from embgan_edu import beyond
-from embgan_edu.embedding import embed
-from embgan_edu.errors import EmbganError
-from embgan_edu.ladder import describe_run, run_ladder, write_table
+from embgan_edu.base.errors import EmbganError
+from embgan_edu.data.embedding import embed
+from embgan_edu.study import beyond
+from embgan_edu.study.ladder import describe_run, run_ladder, write_table
 
 DATA_SEED, TRAINING_SEED = 2019, 0
 DRAWS, TWEET_DRAWS = 64, 8

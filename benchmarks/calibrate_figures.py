@@ -24,10 +24,11 @@ import torch
 from prose import rewrite_book
 from scipy.stats import t as student
 
-from embgan_edu import figures
-from embgan_edu.cache import code_key, content_key
-from embgan_edu.chapters import Chapter, checkout, find_chapters, run_chapter, side_by_side
-from embgan_edu.errors import EmbganError
+import embgan_edu
+from embgan_edu.base.cache import code_key, content_key
+from embgan_edu.base.errors import EmbganError
+from embgan_edu.publish import figures
+from embgan_edu.publish.chapters import Chapter, checkout, find_chapters, run_chapter, side_by_side
 
 FALSE_ALARMS = 1 / 1000  # expected failures by chance in one run of the whole register
 # The budget is cut for a full book, so that a new chapter does not move the bands of the others.
@@ -219,9 +220,12 @@ def source_key(chapter: Chapter) -> str:
     """
     cells = json.loads(chapter.path.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    modules = sorted(path.stem for path in figures.REGISTER.parent.glob("*.py"))
-    others = {"chapters", "cli", "doctor", "figures", "plots", "progress"}
-    return content_key(*code, code_key(*(name for name in modules if name not in others)))
+    package = Path(embgan_edu.__file__).parent
+    rooms = ("base", "data", "models", "measure", "text", "study")
+    modules = sorted(
+        f"{room}.{path.stem}" for room in rooms for path in package.glob(f"{room}/*.py")
+    )
+    return content_key(*code, code_key(*modules))
 
 
 def main() -> None:

@@ -12,11 +12,11 @@ import itertools
 
 import numpy as np
 
-from embgan_edu.baselines import RealPool
-from embgan_edu.classifier import StackedClassifier
-from embgan_edu.embedding import embed
-from embgan_edu.evaluation import evaluate, summarize
-from embgan_edu.protocol import draw_splits
+from embgan_edu.data.embedding import embed
+from embgan_edu.data.splits import draw_splits
+from embgan_edu.measure.evaluation import evaluate, summarize
+from embgan_edu.models.baselines import RealPool
+from embgan_edu.models.classifier import StackedClassifier
 
 DOMAINS = ("movie", "product")
 SPLITS = {

@@ -16,8 +16,8 @@ Run: python benchmarks/choose_newer.py  (about a quarter of an hour on two cores
 
 from choose_recipe import draw_folds, gains_over_training, report
 
-from embgan_edu.beyond import NEWER_GANS
-from embgan_edu.embedding import embed
+from embgan_edu.data.embedding import embed
+from embgan_edu.study.beyond import NEWER_GANS
 
 NETWORKS = 4
 MOMENTS = (50, 150, 300)

@@ -18,11 +18,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from embgan_edu.classifier import StackedClassifier
-from embgan_edu.embedding import EmbeddedCorpus, embed
-from embgan_edu.gan import GAN, GANConfig
-from embgan_edu.protocol import ScarceSplits, draw_splits, paired_difference
-from embgan_edu.recipe import CHANGES, NETWORKS, configure, fit_judge, pretrain
+from embgan_edu.data.embedding import EmbeddedCorpus, embed
+from embgan_edu.data.splits import ScarceSplits, draw_splits
+from embgan_edu.measure.paired import paired_difference
+from embgan_edu.models.classifier import StackedClassifier
+from embgan_edu.models.gan import GAN, GANConfig
+from embgan_edu.study.recipe import CHANGES, NETWORKS, configure, fit_judge, pretrain
 
 DOMAINS = ("movie", "product")
 N_ADDED = 240  # three for each of the 80 real rows

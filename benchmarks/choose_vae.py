@@ -15,9 +15,10 @@ from dataclasses import replace
 
 from choose_recipe import draw_folds
 
-from embgan_edu.embedding import embed
-from embgan_edu.recipe import NETWORKS
-from embgan_edu.vae import VAE, VAEConfig, pretrain_vae
+from embgan_edu.data.embedding import embed
+from embgan_edu.models.vae import VAE, VAEConfig
+from embgan_edu.study.recipe import NETWORKS
+from embgan_edu.study.vae_recipe import pretrain_vae
 
 SAMPLES = 10  # latents for each row
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from embgan_edu import figures
-from embgan_edu.errors import EmbganError
-from embgan_edu.evaluation import REAL_ONLY, REAL_VS_REAL
-from embgan_edu.ladder import BASELINES, BEYOND, KEYS, REAL_TWEETS, STORED, read_table
+from embgan_edu.base.errors import EmbganError
+from embgan_edu.measure.evaluation import REAL_ONLY, REAL_VS_REAL
+from embgan_edu.publish import figures
+from embgan_edu.study.ladder import BASELINES, BEYOND, KEYS, REAL_TWEETS, STORED, read_table
 
 UNTRAINED = (REAL_ONLY, *BASELINES, REAL_TWEETS, "aligned tweets", "templates", "word soup")
 WITHOUT_TRAINING = 0.1  # points; one of 1,800 test rows, in every draw, is 0.06

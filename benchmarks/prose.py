@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from embgan_edu.figures import Figure
+from embgan_edu.publish.figures import Figure
 
 NUMBER = r"(?P<number>[-+−]?\d[\d,]*(?:\.\d+)?)"
 MARKED = re.compile(NUMBER + r"(?P<bold>\*{0,2})<!-- *(?P<name>\S+) *-->")

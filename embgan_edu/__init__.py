@@ -1,10 +1,10 @@
 """Generate labeled sentence embeddings with a GAN, and measure whether they help.
 
-The modules build on each other in this order: data (``corpora``, ``vectors``, ``embedding``), the
-``protocol`` of scarce draws, models (``classifier``, ``gan``, ``baselines``), ``metrics`` and
-``evaluation``, then ``plots`` and ``figures``. Import from the module that has what you need:
+One room per concern; each builds on those before it: ``data`` (text to scarce draws), ``models``,
+``measure``, ``text`` (synthetic sentences), ``study`` (the book's recipes and tables), and
+``publish`` (notebooks to book). Import from the module that has what you need:
 
-    from embgan_edu.embedding import embed
-    from embgan_edu.protocol import draw_splits
-    from embgan_edu.gan import GAN, GANConfig
+    from embgan_edu.data.embedding import embed
+    from embgan_edu.data.splits import draw_splits
+    from embgan_edu.models.gan import GAN, GANConfig
 """

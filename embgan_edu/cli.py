@@ -8,13 +8,16 @@ from types import ModuleType
 
 import pandas as pd
 
-from embgan_edu import beyond, chapters, doctor, figures
-from embgan_edu.cache import cache_dir
-from embgan_edu.corpora import CORPORA, load_corpus, read_corpus
-from embgan_edu.download import PACKAGES, fetch
-from embgan_edu.embedding import embed
-from embgan_edu.errors import ConfigError, EmbganError, check_whole
-from embgan_edu.ladder import (
+from embgan_edu.base.cache import cache_dir
+from embgan_edu.base.errors import ConfigError, EmbganError, check_whole
+from embgan_edu.data.corpora import CORPORA, load_corpus, read_corpus
+from embgan_edu.data.download import PACKAGES, fetch
+from embgan_edu.data.embedding import embed
+from embgan_edu.data.vectors import DEFAULT_VECTORS
+from embgan_edu.publish import chapters, doctor, figures
+from embgan_edu.publish.slides import export_slides
+from embgan_edu.study import beyond
+from embgan_edu.study.ladder import (
     METHODS,
     describe_run,
     run_ladder,
@@ -22,8 +25,6 @@ from embgan_edu.ladder import (
     verdict,
     write_table,
 )
-from embgan_edu.slides import export_slides
-from embgan_edu.vectors import DEFAULT_VECTORS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

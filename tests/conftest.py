@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from embgan_edu.download import PACKAGES, fetch
-from embgan_edu.errors import DownloadError
+from embgan_edu.base.errors import DownloadError
+from embgan_edu.data.download import PACKAGES, fetch
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 from prose import agrees, stated, texts, unmarked
 
-from embgan_edu import figures
+from embgan_edu.publish import figures
 
 MAX_BYTES = 600_000
 MIN_ALT = 40

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,12 +12,14 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from embgan_edu import cli, doctor, figures, recipe
-from embgan_edu.corpora import Corpus
-from embgan_edu.doctor import Finding
-from embgan_edu.embedding import EmbeddedCorpus
-from embgan_edu.figures import Figure
-from embgan_edu.gan import GANConfig
+from embgan_edu import cli
+from embgan_edu.data.corpora import Corpus
+from embgan_edu.data.embedding import EmbeddedCorpus
+from embgan_edu.models.gan import GANConfig
+from embgan_edu.publish import doctor, figures
+from embgan_edu.publish.doctor import Finding
+from embgan_edu.publish.figures import Figure
+from embgan_edu.study import recipe
 
 GAIN = Figure("ch03/gain", "gain", "points", 1, 0.5, 0.2, 0.8, 0.5, 0.1, 20, 0.0, "0", "CPU")
 
@@ -113,7 +116,7 @@ def test_ctrl_c_ends_with_one_line(
     def interrupt(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("embgan_edu.chapters.run_chapters", interrupt)
+    monkeypatch.setattr("embgan_edu.publish.chapters.run_chapters", interrupt)
     assert cli.main(["figures", "recompute"]) == 130
     assert capsys.readouterr().err == "embgan-edu: stopped.\n"
 
@@ -256,3 +259,11 @@ def test_grading_says_what_is_missing(
     monkeypatch.setitem(sys.modules, "nbgrader.api", None)
     assert cli.main(["course", "grades"]) == 2
     assert "pip install 'embgan-edu[grading]'" in capsys.readouterr().err
+
+
+def test_the_package_itself_is_the_command() -> None:
+    command = [sys.executable, "-m", "embgan_edu", "figures", "list"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0 and "ch05/gain-movie" in run.stdout
+    run = subprocess.run([*command[:3], "no-such"], capture_output=True, text=True, check=False)
+    assert run.returncode == 2 and "invalid choice" in run.stderr

@@ -8,8 +8,8 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from embgan_edu import figures
 from embgan_edu.checks import Exercise, exercises
+from embgan_edu.publish import figures
 
 # The lines of two pages that become tables.
 PLACE = "% the tables of all published figures"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from embgan_edu.checks.engine import Exercise, Level, Part
-from embgan_edu.clinic import Cloud, Run, load_runs
+from embgan_edu.publish.clinic import Cloud, Run, load_runs
 
 FAULTS = (
     "dead generator",

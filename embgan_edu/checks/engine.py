@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from embgan_edu.errors import ConfigError
+from embgan_edu.base.errors import ConfigError
 
 # What came out of a probe, as plain JSON: a kind, and what belongs to that kind.
 Entry = dict[str, Any]
@@ -466,7 +466,7 @@ def find_exercise(name: str) -> Exercise:
     Example:
         >>> find_exercise("ex04-9")
         Traceback (most recent call last):
-        embgan_edu.errors.ConfigError: There is no exercise 'ex04-9'; ... ex04-1, ...
+        embgan_edu.base.errors.ConfigError: There is no exercise 'ex04-9'; ... ex04-1, ...
     """
     known = exercises()
     if name not in known:

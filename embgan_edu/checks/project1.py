@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from embgan_edu.base.errors import DataError
 from embgan_edu.checks.engine import Exercise, Part
 from embgan_edu.checks.tables import (
     AGREE,
@@ -28,7 +29,6 @@ from embgan_edu.checks.tables import (
     wrong_interval,
     wrong_word,
 )
-from embgan_edu.errors import DataError
 
 LEAST_TEXTS = 1000
 MORE = 2.0  # the points to reach

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from embgan_edu.base.errors import DataError
 from embgan_edu.checks.engine import Exercise, Part
 from embgan_edu.checks.tables import (
     ALONE,
@@ -24,7 +25,6 @@ from embgan_edu.checks.tables import (
     read_list,
     read_table,
 )
-from embgan_edu.errors import DataError
 
 # --- project2-1: verdicts ------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ EXERCISES = (
                 hints=(
                     "With few draws 1.96 is too small a factor, and n below the line too large a "
                     "number: Student's t, and n - 1.",
-                    "paired_difference of embgan_edu.protocol does both.",
+                    "paired_difference of embgan_edu.data.splits does both.",
                 ),
             ),
         ),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from embgan_edu.base.errors import DataError
 from embgan_edu.checks.engine import Exercise, Part
 from embgan_edu.checks.tables import (
     AGREE,
@@ -28,8 +29,7 @@ from embgan_edu.checks.tables import (
     read_table,
     wrong_word,
 )
-from embgan_edu.errors import DataError
-from embgan_edu.recipe import LADDER
+from embgan_edu.study.recipe import LADDER
 
 # --- project3-1: choose on some draws, measure on others -----------------------------------------
 

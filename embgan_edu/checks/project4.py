@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from embgan_edu.base.errors import DataError
 from embgan_edu.checks.engine import Exercise, Part
 from embgan_edu.checks.tables import (
     ALONE,
@@ -29,8 +30,7 @@ from embgan_edu.checks.tables import (
     read_table,
     wrong_intervals,
 )
-from embgan_edu.errors import DataError
-from embgan_edu.protocol import paired_difference
+from embgan_edu.measure.paired import paired_difference
 
 # --- project4-1: what is worth choosing ----------------------------------------------------------
 

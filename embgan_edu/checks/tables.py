@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from embgan_edu.base.errors import DataError
 from embgan_edu.checks.engine import Part
-from embgan_edu.errors import DataError
-from embgan_edu.protocol import PairedDifference, paired_difference
+from embgan_edu.measure.paired import PairedDifference, paired_difference
 
 Answer = Mapping[str, Any]
 Reader = Callable[[Answer], pd.DataFrame]
@@ -199,7 +199,7 @@ def need(wide: pd.DataFrame, *names: str) -> None:
     Example:
         >>> need(pd.DataFrame({"linear": [61.5]}), "network")
         Traceback (most recent call last):
-        embgan_edu.errors.DataError: Your table has no numbers of 'network'; it has linear. ...
+        embgan_edu.base.errors.DataError: Your table has no numbers of 'network'; it has linear. ...
     """
     for name in names:
         if name not in wide:

@@ -15,8 +15,8 @@ from typing import Any
 
 import nbformat
 
-from embgan_edu.cache import atomic_path
-from embgan_edu.errors import DataError
+from embgan_edu.base.cache import atomic_path
+from embgan_edu.base.errors import DataError
 
 LARGEST = 20_000_000  # bytes of a submitted notebook
 

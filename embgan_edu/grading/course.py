@@ -21,8 +21,8 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from embgan_edu.cache import atomic_path
-from embgan_edu.errors import DataError
+from embgan_edu.base.cache import atomic_path
+from embgan_edu.base.errors import DataError
 from embgan_edu.grading.collect import collect, store
 
 Report = Callable[[str], None]

@@ -11,6 +11,7 @@ from typing import Any
 
 import nbformat
 
+from embgan_edu.base.errors import DataError
 from embgan_edu.checks.engine import (
     NOT_DONE,
     Entry,
@@ -21,7 +22,6 @@ from embgan_edu.checks.engine import (
     measure,
     visible_problem,
 )
-from embgan_edu.errors import DataError
 
 # Of grading, unless another one is chosen; students' own checks use 0.
 GRADING_SEED = 20_190_512

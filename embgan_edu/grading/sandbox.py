@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import embgan_edu
-from embgan_edu.cache import cache_dir
+from embgan_edu.base.cache import cache_dir
+from embgan_edu.base.errors import ConfigError
 from embgan_edu.checks.engine import Entry, find_exercise, is_entry
-from embgan_edu.errors import ConfigError
 from embgan_edu.grading.marking import SKIPPED, checked_answer
 
 

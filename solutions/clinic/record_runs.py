@@ -1,8 +1,8 @@
 """Record the patients of the broken-GAN clinic: six tiny GANs, five with a fault.
 
-Run ``python solutions/clinic/record_runs.py`` to write ``embgan_edu/clinic.json`` anew,
-in about a minute. The file goes to students under neutral names; which run has which
-fault is said here only.
+Run ``python solutions/clinic/record_runs.py`` to write
+``embgan_edu/results/clinic.json`` anew, in about a minute. The file goes to students
+under neutral names; which run has which fault is said here only.
 """
 
 import json
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-TARGET = Path(__file__).parents[2] / "embgan_edu" / "clinic.json"
+TARGET = Path(__file__).parents[2] / "embgan_edu" / "results" / "clinic.json"
 
 GROUPS, RADIUS, SPREAD = 8, 2.0, 0.15
 LATENT, HIDDEN, BATCH, RATE = 4, 48, 96, 2e-3

@@ -1,0 +1,1 @@
+"""From text to scarce, standardized draws: fetch, read, embed, split."""

@@ -1,0 +1,1 @@
+"""Is the synthetic data any good? Metrics, evaluation, paired intervals, attacks."""

@@ -1,0 +1,400 @@
+"""Many small networks at once.
+
+A figure in this book averages over 16 or 64 independent *draws*, and each draw trains its own
+networks. Trained one after another they would spend most of their time in Python. Here the
+networks of all draws share one leading dimension, ``(draw, batch, dim)``, and one call to
+``torch.baddbmm`` multiplies them all.
+
+The draws stay independent. A loss is summed over draws, so the gradient of one draw does not
+depend on how many run beside it, and every draw has a random generator of its own.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from embgan_edu.base.errors import ConfigError, DataError, check_whole
+
+
+def pick_device() -> torch.device:
+    """Return the device to compute on: CUDA, else Apple's MPS, else the CPU.
+
+    The environment variable ``EMBGAN_DEVICE`` overrides the choice (``cpu``, ``cuda``,
+    ``cuda:1``, ``mps``).
+
+    Raises:
+        ConfigError: ``EMBGAN_DEVICE`` names a device that this machine does not have.
+
+    Example:
+        >>> pick_device().type in {"cpu", "cuda", "mps"}
+        True
+    """
+    available = ["cpu"]
+    if torch.cuda.is_available():
+        available += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        available.append("mps")
+    wanted = os.environ.get("EMBGAN_DEVICE", "").strip().lower()
+    if wanted:
+        if wanted not in available:
+            raise ConfigError(
+                f"EMBGAN_DEVICE={wanted!r}, but this machine offers {', '.join(available)}. "
+                "Set it to one of these, or unset it to let the package choose."
+            )
+        return torch.device(wanted)
+    return torch.device("cuda" if "cuda" in available else available[-1])
+
+
+def describe_computer() -> str:
+    """Return what the rounding of a result may depend on: torch, device, kind of processor.
+
+    Example:
+        >>> describe_computer().startswith("torch ")
+        True
+    """
+    kind = torch.backends.cpu.get_cpu_capability()
+    return f"torch {torch.__version__.split('+')[0]}, {pick_device()}, {kind}"
+
+
+class DrawStreams:
+    """One random generator per draw.
+
+    Numbers are drawn on the CPU and then moved, so a GPU run sees the same stream as a CPU run.
+    The stream of draw ``k`` depends on ``random_state`` and ``k`` alone, not on ``n_draws``.
+
+    Args:
+        random_state: Seed of the whole family of streams, 0 or more.
+        n_draws: Number of draws.
+        device: Where the tensors go.
+
+    Example:
+        >>> one, three = DrawStreams(0, n_draws=1), DrawStreams(0, n_draws=3)
+        >>> bool((one.normal(2, 5)[0] == three.normal(2, 5)[0]).all())
+        True
+    """
+
+    def __init__(self, random_state: int, n_draws: int, device: torch.device | str = "cpu") -> None:
+        check_whole(0, random_state=random_state)
+        self.device = torch.device(device)
+        self.generators = []
+        for draw in range(n_draws):
+            seed = int(np.random.SeedSequence([random_state, draw]).generate_state(1)[0])
+            self.generators.append(torch.Generator().manual_seed(seed))
+
+    def normal(self, *shape: int) -> Float[Tensor, "draw ..."]:
+        """Standard normal numbers of ``shape`` for every draw."""
+        return self._stack(torch.randn(shape, generator=g) for g in self.generators)
+
+    def uniform(self, *shape: int) -> Float[Tensor, "draw ..."]:
+        """Uniform numbers in [0, 1) of ``shape`` for every draw."""
+        return self._stack(torch.rand(shape, generator=g) for g in self.generators)
+
+    def minibatch(self, n: int, size: int) -> Int[Tensor, "draw size"]:
+        """Row numbers of a random minibatch, without repetition, for every draw."""
+        return self._stack(torch.randperm(n, generator=g)[:size] for g in self.generators)
+
+    def labels(self, frequencies: Float[Tensor, "draw label"], n: int) -> Int[Tensor, "draw n"]:
+        """Random labels with the given frequencies, one row of frequencies per draw."""
+        pairs = zip(frequencies.cpu(), self.generators, strict=True)
+        return self._stack(
+            torch.multinomial(row, n, replacement=True, generator=g) for row, g in pairs
+        )
+
+    def _stack(self, tensors: Iterable[Tensor]) -> Tensor:
+        return torch.stack(list(tensors)).to(self.device)
+
+
+def elementwise(
+    function: Callable[[Tensor], Tensor], x: Float[Tensor, "draw batch"]
+) -> Float[Tensor, "draw batch"]:
+    """Apply ``function`` to every number, so that a draw's result never depends on the others.
+
+    Torch computes most numbers of a tensor with vector instructions and the last few one by one,
+    and the two round ``exp`` and ``log`` differently. Padding every draw to whole vectors keeps
+    each draw's numbers in the same place.
+
+    Example:
+        >>> elementwise(torch.exp, torch.zeros(1, 3))
+        tensor([[1., 1., 1.]])
+    """
+    n = x.shape[1]
+    return function(F.pad(x, (0, -n % 32)))[:, :n]
+
+
+class StackedLinear(nn.Module):
+    r"""The layer :math:`x W_k + b_k`, with its own weights for every draw :math:`k`.
+
+    Args:
+        in_dim: Width of the input.
+        out_dim: Width of the output.
+        streams: Source of the initial weights, uniform in :math:`\pm 1/\sqrt{\text{in\_dim}}`
+            as in ``torch.nn.Linear``.
+
+    Example:
+        >>> layer = StackedLinear(3, 2, DrawStreams(0, n_draws=4))
+        >>> tuple(layer(torch.zeros(4, 10, 3)).shape)
+        (4, 10, 2)
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, streams: DrawStreams) -> None:
+        super().__init__()
+        bound = in_dim**-0.5
+        self.weight = nn.Parameter((2 * streams.uniform(in_dim, out_dim) - 1) * bound)
+        self.bias = nn.Parameter((2 * streams.uniform(1, out_dim) - 1) * bound)
+
+    def forward(self, x: Float[Tensor, "draw batch in_dim"]) -> Float[Tensor, "draw batch out_dim"]:
+        if self.bias.shape[2] == 1:
+            # For one column and one draw baddbmm takes another routine, which rounds
+            # differently; a sum gives a draw the same bits whatever runs beside it.
+            return (x * self.weight.transpose(1, 2)).sum(dim=2, keepdim=True) + self.bias
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class SpectralLinear(StackedLinear):
+    r"""A stacked linear layer whose matrix is divided by its largest singular value.
+
+    The layer then stretches no direction by more than 1, so a network of such layers and of
+    activations with a slope up to 1 has a slope of at most 1. The value is followed by power
+    iteration, one round at every pass in training mode.
+
+    Source: Miyato et al. (2018), "Spectral normalization for generative adversarial networks",
+    section 2.1, equation 8, and algorithm 1.
+
+    Args:
+        in_dim: Width of the input.
+        out_dim: Width of the output.
+        streams: Source of the initial weights and of the vector that the iteration starts from.
+
+    Example:
+        >>> layer = SpectralLinear(3, 2, DrawStreams(0, n_draws=1))
+        >>> _ = nn.init.zeros_(layer.bias), nn.init.constant_(layer.weight, 7.0)
+        >>> for _ in range(10):
+        ...     y = layer(torch.ones(1, 1, 3))
+        >>> round(y.norm().item() / 3**0.5, 3)
+        1.0
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, streams: DrawStreams) -> None:
+        super().__init__(in_dim, out_dim, streams)
+        self.direction: Tensor
+        self.register_buffer("direction", F.normalize(streams.normal(out_dim), dim=1))
+
+    def forward(self, x: Float[Tensor, "draw batch in_dim"]) -> Float[Tensor, "draw batch out_dim"]:
+        # Sums, not matrix products: a draw gets the same bits whatever runs beside it.
+        with torch.no_grad():
+            left = F.normalize((self.weight * self.direction[:, None]).sum(dim=2), dim=1)
+            if self.training:
+                self.direction = F.normalize((self.weight * left[:, :, None]).sum(dim=1), dim=1)
+        pairs = left[:, :, None] * self.direction[:, None]
+        largest = (self.weight * pairs).sum(dim=(1, 2))
+        # Dividing the product is dividing the matrix.
+        return (super().forward(x) - self.bias) / largest[:, None, None] + self.bias
+
+
+class StackedBatchNorm(nn.Module):
+    """Batch normalization with its own statistics for every draw (Ioffe & Szegedy, 2015).
+
+    In training mode a batch is normalized by its own mean and variance. In evaluation mode the
+    running averages are used, so one row's result does not depend on the rows beside it.
+
+    Args:
+        dim: Number of features.
+        n_draws: Number of draws.
+
+    Example:
+        >>> norm = StackedBatchNorm(2, n_draws=1)
+        >>> norm(torch.tensor([[[0.0, 10.0], [2.0, 30.0]]])).detach().round()
+        tensor([[[-1., -1.],
+                 [ 1.,  1.]]])
+    """
+
+    momentum = 0.1
+    epsilon = 1e-5
+
+    def __init__(self, dim: int, n_draws: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(n_draws, 1, dim))
+        self.shift = nn.Parameter(torch.zeros(n_draws, 1, dim))
+        self.running_mean: Tensor
+        self.running_variance: Tensor
+        self.register_buffer("running_mean", torch.zeros(n_draws, 1, dim))
+        self.register_buffer("running_variance", torch.ones(n_draws, 1, dim))
+
+    def forward(self, x: Float[Tensor, "draw batch dim"]) -> Float[Tensor, "draw batch dim"]:
+        if self.training:
+            mean = x.mean(dim=1, keepdim=True)
+            variance = (x - mean).square().mean(dim=1, keepdim=True)
+            n = x.shape[1]
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_variance.lerp_(variance * n / (n - 1), self.momentum)
+        else:
+            mean, variance = self.running_mean, self.running_variance
+        return (x - mean) * (variance + self.epsilon).rsqrt() * self.scale + self.shift
+
+
+def check_rows(X: Float[np.ndarray, "draw n dim"]) -> Float[np.ndarray, "draw n dim"]:
+    """Return ``X`` as float32, or say what is wrong with it.
+
+    Raises:
+        DataError: Wrong number of dimensions, no rows, or a value that is not finite.
+
+    Example:
+        >>> check_rows(np.zeros((1, 2, 3))).dtype
+        dtype('float32')
+    """
+    X = np.asarray(X)
+    if X.ndim != 3:
+        raise DataError(
+            f"X has shape {X.shape}; expected (draw, n, dim). For a single draw give X[None]."
+        )
+    if 0 in X.shape:
+        raise DataError(f"X has shape {X.shape}; give at least one draw, one row, one feature.")
+    if not np.isfinite(X).all():
+        draw, row, _ = np.argwhere(~np.isfinite(X))[0]
+        raise DataError(
+            f"X[{draw}, {row}] holds a value that is not finite. Remove or repair that row."
+        )
+    return X.astype(np.float32)
+
+
+def check_training_arrays(
+    X: Float[np.ndarray, "draw n dim"], y: Int[np.ndarray, "draw n"]
+) -> tuple[Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"]]:
+    """Return ``X`` as float32 and ``y`` as int64, or say what is wrong with them.
+
+    Raises:
+        DataError: What :func:`check_rows` refuses, lengths that differ, or labels that are not
+            whole numbers from 0.
+
+    Example:
+        >>> X, y = check_training_arrays(np.zeros((1, 2, 3)), np.array([[0, 1]]))
+        >>> X.dtype, y.dtype
+        (dtype('float32'), dtype('int64'))
+    """
+    X, y = check_rows(X), np.asarray(y)
+    if y.shape != X.shape[:2]:
+        raise DataError(
+            f"y has shape {y.shape}; expected {X.shape[:2]}, one label for every row of X."
+        )
+    if not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
+        raise DataError(
+            f"y holds {y.dtype} values from {y.min()}; expected whole numbers 0, 1, ... "
+            "that index the label names."
+        )
+    return X, y.astype(np.int64)
+
+
+def check_training_set(
+    X: Float[np.ndarray, "draw n dim"], y: Int[np.ndarray, "draw n"], batch_size: int
+) -> tuple[
+    Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"], Float[np.ndarray, "draw n label"]
+]:
+    """Return ``X``, ``y`` and the one-hot labels that a generative model can learn from.
+
+    Raises:
+        DataError: What :func:`check_training_arrays` refuses, or a draw that lacks a label.
+        ConfigError: ``batch_size`` is larger than the number of rows.
+
+    Example:
+        >>> _, _, onehot = check_training_set(np.zeros((1, 2, 3)), np.array([[0, 1]]), batch_size=2)
+        >>> onehot.tolist()
+        [[[1.0, 0.0], [0.0, 1.0]]]
+    """
+    X, y = check_training_arrays(X, y)
+    n = X.shape[1]
+    if batch_size > n:
+        raise ConfigError(
+            f"batch_size={batch_size} is larger than the {n} rows of a draw; "
+            f"set batch_size to {n} or less."
+        )
+    onehot = np.eye(y.max() + 1, dtype=np.float32)[y]
+    absent = np.argwhere(~onehot.any(axis=1))
+    if len(absent):
+        draw, label = absent[0]
+        raise DataError(
+            f"No row of draw {draw} has the label {label}, though the labels go up to "
+            f"{y.max()}. Give every draw rows of every label, or number the labels anew."
+        )
+    return X, y, onehot
+
+
+def wanted_labels(
+    frequencies: Float[Tensor, "draw label"], n: int, label: int | None, streams: DrawStreams
+) -> Int[Tensor, "draw n"]:
+    """Return the labels of ``n`` rows to sample per draw: one for all, or with given frequencies.
+
+    Raises:
+        ConfigError: Fewer than one row, or a label that was never seen.
+
+    Example:
+        >>> wanted_labels(torch.tensor([[0.5, 0.5]]), 3, 1, DrawStreams(0, n_draws=1))
+        tensor([[1, 1, 1]])
+    """
+    check_whole(1, n=n)
+    n_draws, n_classes = frequencies.shape
+    if label is None:
+        return streams.labels(frequencies, n)
+    if label not in range(n_classes):
+        known = ", ".join(map(str, range(n_classes)))
+        raise ConfigError(f"label={label!r} was never seen in training; possible: {known}.")
+    return torch.full((n_draws, n), int(label), device=streams.device)
+
+
+def copy_draws(source: nn.Module, target: nn.Module, draws: slice | Sequence[int]) -> None:
+    """Give the stacked network ``target`` the weights of some draws of ``source``.
+
+    Example:
+        >>> three, two = (StackedLinear(2, 2, DrawStreams(0, n_draws=k)) for k in (3, 2))
+        >>> copy_draws(three, two, [2, 2])
+        >>> bool((two.weight[0] == three.weight[2]).all())
+        True
+    """
+    target.load_state_dict({name: value[draws] for name, value in source.state_dict().items()})
+
+
+def check_start(
+    kind: str,
+    names: Sequence[str],
+    ours: object,
+    theirs: object,
+    given: tuple[int, int, int],
+    needed: tuple[int, int, int],
+) -> None:
+    """Refuse to start from a model whose weights do not fit.
+
+    Args:
+        kind: What it is, such as ``"GAN"``.
+        names: The settings that shape the weights.
+        ours: Settings of the model to train.
+        theirs: Settings of the model to start from.
+        given: The other's number of draws, dimensions, and labels.
+        needed: Those of the rows to train on.
+
+    Raises:
+        ConfigError: Something differs; named with both values.
+
+    Example:
+        >>> check_start("GAN", [], None, None, given=(1, 5, 2), needed=(3, 5, 2))
+        Traceback (most recent call last):
+        embgan_edu.base.errors.ConfigError: The GAN to start from has 1 draws, 5 dimensions and 2
+            labels; X and y have 3, 5 and 2. Its method select() repeats or picks draws.
+    """
+    for name in names:
+        here, there = getattr(ours, name), getattr(theirs, name)
+        if here != there:
+            raise ConfigError(
+                f"The {kind} to start from has {name}={there}, this one {name}={here}; their "
+                "weights do not fit. Give both the same."
+            )
+    if given != needed:
+        raise ConfigError(
+            "The {} to start from has {} draws, {} dimensions and {} labels; ".format(kind, *given)
+            + "X and y have {}, {} and {}. ".format(*needed)
+            + "Its method select() repeats or picks draws."
+        )

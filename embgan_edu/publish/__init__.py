@@ -1,0 +1,1 @@
+"""What turns notebooks into a book: figures, chapters, pictures, the clinic, slides."""

@@ -1,0 +1,207 @@
+"""The pictures that more than one chapter needs.
+
+Real data are blue, synthetic data are orange, and shapes differ as well, so the pictures survive
+color blindness and gray print. Every function returns the figure and changes no global setting.
+In a notebook the figure is shown when it is the last thing in a cell.
+"""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+
+REAL_COLOR = "#0072B2"
+SYNTHETIC_COLOR = "#D55E00"
+REFERENCE_COLOR = "#666666"
+
+
+def plot_history(history: Mapping[str, Float[np.ndarray, "steps draw"]]) -> Figure:
+    """Draw the losses and the discriminator's probabilities over training.
+
+    Lines are medians over draws; bands hold the middle 80 % of the draws.
+
+    Args:
+        history: ``GAN.history``.
+
+    Example:
+        >>> names = ("discriminator_loss", "generator_loss", "real_probability", "fake_probability")
+        >>> figure = plot_history({name: np.ones((100, 3)) for name in names})
+        >>> len(figure.axes)
+        2
+    """
+    figure = new_figure(7, 3)
+    losses, probabilities = figure.subplots(1, 2)
+    lines = (
+        (losses, "discriminator_loss", "discriminator", REAL_COLOR, "-"),
+        (losses, "generator_loss", "generator", SYNTHETIC_COLOR, "--"),
+        (probabilities, "real_probability", "real rows", REAL_COLOR, "-"),
+        (probabilities, "fake_probability", "generated rows", SYNTHETIC_COLOR, "--"),
+    )
+    for axes, name, label, color, style in lines:
+        low, middle, high = np.quantile(_smooth(history[name]), [0.1, 0.5, 0.9], axis=1)
+        steps = np.linspace(0, len(history[name]), len(middle))
+        axes.plot(steps, middle, style, color=color, label=label)
+        axes.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
+    losses.axhline(2 * np.log(2), color=REFERENCE_COLOR, linewidth=1, linestyle=":")
+    losses.set(title="Loss (nats)", xlabel="training step")
+    probabilities.axhline(0.5, color=REFERENCE_COLOR, linewidth=1, linestyle=":")
+    probabilities.set(title="Probability of “real”", xlabel="training step", ylim=(0, 1))
+    for axes in (losses, probabilities):
+        tidy(axes)
+        axes.legend(frameon=False)
+    return figure
+
+
+def plot_tsne(
+    clouds: Mapping[str, tuple[Float[np.ndarray, "n dim"], Float[np.ndarray, "m dim"]]],
+    random_state: int = 0,
+) -> Figure:
+    """Draw real and synthetic rows of several panels on one t-SNE map.
+
+    All rows of all panels are embedded together: maps that were fitted apart cannot be compared.
+    t-SNE illustrates and proves nothing; distances between groups mean little
+    (van der Maaten & Hinton, 2008).
+
+    Args:
+        clouds: For each panel's title, the real and the synthetic rows.
+        random_state: Seed of t-SNE.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> figure = plot_tsne({"a": (rng.normal(size=(20, 5)), rng.normal(size=(20, 5)))})
+        >>> len(figure.axes)
+        1
+    """
+    stacked = [rows for pair in clouds.values() for rows in pair]
+    # Panels often share their real rows. Copies would pull the map apart, so each row counts once.
+    unique, where = np.unique(np.concatenate(stacked), axis=0, return_inverse=True)
+    perplexity = min(30.0, (len(unique) - 1) / 3)
+    points = TSNE(perplexity=perplexity, init="pca", random_state=random_state).fit_transform(
+        unique
+    )[where.ravel()]
+    parts = iter(np.split(points, np.cumsum([len(rows) for rows in stacked])[:-1]))
+    columns = min(2, len(clouds))
+    rows = -(-len(clouds) // columns)
+    figure = new_figure(7, 3.4 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes, title in zip(panels, clouds, strict=False):
+        axes.scatter(*next(parts).T, s=14, color=REAL_COLOR, marker="o", alpha=0.6, label="real")
+        axes.scatter(
+            *next(parts).T, s=20, color=SYNTHETIC_COLOR, marker="^", alpha=0.6, label="synthetic"
+        )
+        axes.set(title=title, xticks=[], yticks=[])
+    panels[0].legend(frameon=True)
+    for axes in panels[len(clouds) :]:
+        axes.remove()
+    return figure
+
+
+def plot_gains(summaries: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw the gain of every method with its 95 % interval, one panel per domain.
+
+    Args:
+        summaries: For each panel's title, what :func:`embgan_edu.measure.evaluation.summarize`
+            returns.
+
+    Example:
+        >>> columns = {"gain": [1.0], "gain_low": [0.5], "gain_high": [1.5]}
+        >>> figure = plot_gains({"movie": pd.DataFrame(columns, index=["jitter"])})
+        >>> len(figure.axes)
+        1
+    """
+    methods = list(next(iter(summaries.values())).dropna(subset=["gain"]).index)
+    height = 1.2 + 0.32 * len(methods)
+    figure = new_figure(7, height)
+    panels = figure.subplots(1, len(summaries), squeeze=False, sharey=True, sharex=True)[0]
+    y = np.arange(len(methods))[::-1]
+    for axes, (title, summary) in zip(panels, summaries.items(), strict=True):
+        rows = summary.loc[methods]
+        error = np.stack([rows.gain - rows.gain_low, rows.gain_high - rows.gain])
+        axes.errorbar(rows.gain, y, xerr=error, fmt="o", color=SYNTHETIC_COLOR, capsize=3)
+        axes.axvline(0, color=REFERENCE_COLOR, linewidth=1)
+        axes.set(title=title, xlabel="gain (points)", yticks=y, yticklabels=methods)
+        tidy(axes)
+    return figure
+
+
+def scrub(frames: Mapping[str, Figure], alt: str) -> str:
+    """Return HTML that shows one of several pictures, chosen with a slider.
+
+    The pictures are in the HTML itself, so the page needs no server and no network.
+
+    Args:
+        frames: For each caption, a picture; all of one size.
+        alt: What is seen, for those who do not see it.
+
+    Example:
+        >>> page = scrub({"step 1": Figure(), "step 2": Figure()}, alt="an empty picture, twice")
+        >>> page.startswith("<div"), 'max="1"' in page
+        (True, True)
+    """
+    pictures = {}
+    for caption, figure in frames.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="webp", dpi=100, pil_kwargs={"lossless": True})
+        data = base64.b64encode(buffer.getvalue()).decode()
+        pictures[caption] = f"data:image/webp;base64,{data}"
+    first = next(iter(pictures))
+    # Only this element's own picture and caption are touched: a page may hold several.
+    script = (
+        "const f = JSON.parse(this.dataset.frames)[this.value], p = this.parentElement;"
+        "p.querySelector('img').src = f[1]; p.querySelector('output').value = f[0];"
+    )
+    data = html.escape(json.dumps(list(pictures.items())))
+    return (
+        f'<div class="scrub"><img src="{pictures[first]}" alt="{html.escape(alt)}"><br>'
+        f'<input type="range" min="0" max="{len(pictures) - 1}" value="0" style="width: 60%" '
+        f'aria-label="moment" data-frames="{data}" oninput="{script}"> '
+        f"<output>{html.escape(first)}</output></div>"
+    )
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make a figure, by pyplot, so that a notebook knows how to show it.
+
+    Pyplot forgets it at once: else it would be shown twice, and kept in memory.
+
+    Args:
+        width: In inches.
+        height: In inches.
+
+    Example:
+        >>> new_figure(7, 3).get_size_inches().tolist()
+        [7.0, 3.0]
+    """
+    figure = plt.figure(figsize=(width, height), layout="constrained")
+    plt.close(figure)
+    return figure
+
+
+def _smooth(values: Float[np.ndarray, "steps draw"]) -> Float[np.ndarray, "points draw"]:
+    """Average consecutive steps, so that at most 100 points are drawn."""
+    points = min(100, len(values))
+    return np.stack([part.mean(axis=0) for part in np.array_split(values, points)])
+
+
+def tidy(axes: Axes) -> None:
+    """Remove the frame above and to the right.
+
+    Args:
+        axes: A panel.
+
+    Example:
+        >>> axes = new_figure(7, 3).subplots()
+        >>> tidy(axes)
+        >>> axes.spines["top"].get_visible()
+        False
+    """
+    axes.spines[["top", "right"]].set_visible(False)

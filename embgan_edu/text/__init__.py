@@ -1,0 +1,1 @@
+"""Synthetic sentences: templates, word networks, and what their texts are like."""

@@ -1,0 +1,56 @@
+"""Notebooks show the pictures; the slider shows those it was given, and says what they are."""
+
+import base64
+import html
+import json
+import re
+
+import matplotlib.image
+import matplotlib.pyplot as plt
+import nbformat
+from matplotlib.figure import Figure
+from nbformat.v4 import new_code_cell, new_notebook
+
+from embgan_edu.publish.chapters import run_chapter
+from embgan_edu.publish.plots import scrub
+
+
+def picture(level: float) -> Figure:
+    figure = Figure(figsize=(1, 1))
+    figure.add_axes((0, 0, 1, 1)).imshow([[level]], cmap="gray", vmin=0, vmax=1)
+    return figure
+
+
+def test_the_slider_holds_every_picture_with_its_caption(tmp_path) -> None:
+    page = scrub({"step 1": picture(0.0), "step <2>": picture(1.0)}, alt='a "cloud" & more')
+    frames = json.loads(html.unescape(re.search(r'data-frames="([^"]*)"', page)[1]))
+    assert [caption for caption, _ in frames] == ["step 1", "step <2>"]
+    shades = []
+    for number, (_, address) in enumerate(frames):
+        path = tmp_path / f"{number}.webp"
+        path.write_bytes(base64.b64decode(address.removeprefix("data:image/webp;base64,")))
+        shades.append(matplotlib.image.imread(path)[40, 40, 0])
+    assert shades == [0, 255]
+    # The first picture is shown before anybody moves the slider.
+    assert f'<img src="{frames[0][1]}" alt="a &quot;cloud&quot; &amp; more">' in page
+    assert 'min="0" max="1" value="0"' in page and "<output>step 1</output>" in page
+
+
+def test_a_page_may_hold_several_sliders() -> None:
+    assert "getElementById" not in scrub({"a": picture(0.5)}, alt="gray") and "id=" not in scrub(
+        {"a": picture(0.5)}, alt="gray"
+    )
+
+
+def test_a_notebook_shows_a_picture_even_if_it_is_the_first(tmp_path) -> None:
+    code = (
+        "import pandas as pd\nfrom embgan_edu.publish.plots import plot_gains\n"
+        "gains = pd.DataFrame({'gain': [1.0], 'gain_low': [0.5], 'gain_high': [1.5]}, ['a'])\n"
+        "plot_gains({'movie': gains})"
+    )
+    path = tmp_path / "07-x.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(code)]), path)
+    run_chapter(path, path)
+    (output,) = nbformat.read(path, as_version=4).cells[0].outputs
+    assert "image/png" in output.data
+    assert not plt.get_fignums()
