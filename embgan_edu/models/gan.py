@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -39,11 +40,9 @@ from embgan_edu.base.cache import atomic_path
 from embgan_edu.base.errors import (
     ConfigError,
     DataError,
-    DivergenceError,
     check_number,
     check_whole,
 )
-from embgan_edu.base.progress import track
 from embgan_edu.models.classifier import ClassifierNetwork, StackedClassifier
 from embgan_edu.models.losses import (
     LOSSES,
@@ -61,11 +60,21 @@ from embgan_edu.models.stacked import (
     StackedLinear,
     check_start,
     check_training_set,
-    copy_draws,
     elementwise,
+    join_draws,
     pick_device,
+    take_draws,
+    take_rows,
     wanted_labels,
 )
+from embgan_edu.models.training import (
+    DrawAdam,
+    Record,
+    split_draws,
+    train_groups,
+)
+
+ADVICE = "Lower generator_rate and discriminator_rate, and check that the rows are standardized."
 
 
 @dataclass(frozen=True)
@@ -215,6 +224,26 @@ class Discriminator(nn.Module):
         return self.layers(packs).squeeze(2)
 
 
+class Optimizer(Protocol):
+    """What moves the weights of a network: one of torch's, or :class:`DrawAdam`."""
+
+    def zero_grad(self) -> None: ...
+    def step(self) -> None: ...
+
+
+@dataclass
+class Players:
+    """Both networks, and what a training step needs beside the rows."""
+
+    generator: Generator
+    discriminator: Discriminator
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+    streams: DrawStreams  # of all random numbers
+    config: GANConfig
+    classifier: ClassifierNetwork | None = None  # the judge, where consistency is above 0
+
+
 def with_noise(
     real: Float[Tensor, "draw batch dim"], streams: DrawStreams, config: GANConfig
 ) -> Float[Tensor, "draw batch dim"]:
@@ -225,23 +254,20 @@ def with_noise(
 
 
 def discriminator_step(
-    generator: Generator,
-    discriminator: Discriminator,
-    optimizer: torch.optim.Optimizer,
+    players: Players,
     real: Float[Tensor, "draw batch dim"],
     onehot: Float[Tensor, "draw batch label"],
-    streams: DrawStreams,
-    config: GANConfig,
-) -> dict[str, Float[Tensor, " draw"]]:
+) -> Record:
     """Update the discriminator once for every draw: real rows up, generated rows down.
 
     Returns:
         The first, third and fourth quantity of :func:`training_step`.
     """
+    config, streams, discriminator = players.config, players.streams, players.discriminator
     real = with_noise(real, streams, config)
     # The generated rows are computed without a graph, so that this step cannot move the generator.
     with torch.no_grad():
-        fake = generator(streams.normal(real.shape[1], config.latent_dim), onehot)
+        fake = players.generator(streams.normal(real.shape[1], config.latent_dim), onehot)
     if config.zero_penalty > 0:
         real, fake = real.detach().requires_grad_(), fake.requires_grad_()
     real_logits = discriminator(real, onehot)
@@ -256,9 +282,9 @@ def discriminator_step(
         middle = between(real, fake, streams.uniform(real.shape[1], 1))
         gradient = slope(discriminator(middle, onehot), middle)
         total = total + config.unit_penalty * unit_slope_penalty(gradient)
-    optimizer.zero_grad()
-    total.sum().backward()
-    optimizer.step()
+    players.discriminator_optimizer.zero_grad()
+    total.sum().backward(inputs=list(discriminator.parameters()))
+    players.discriminator_optimizer.step()
     return {
         "discriminator_loss": loss.detach(),
         "real_probability": elementwise(torch.sigmoid, real_logits.detach()).mean(dim=1),
@@ -267,64 +293,51 @@ def discriminator_step(
 
 
 def generator_step(
-    generator: Generator,
-    discriminator: Discriminator,
-    optimizer: torch.optim.Optimizer,
+    players: Players,
     real: Float[Tensor, "draw batch dim"],
     onehot: Float[Tensor, "draw batch label"],
-    streams: DrawStreams,
-    config: GANConfig,
-    classifier: ClassifierNetwork | None = None,
-) -> dict[str, Float[Tensor, " draw"]]:
+) -> Record:
     """Update the generator once for every draw: the discriminator should say "real".
 
-    Gradients flow through the discriminator to the generator, but its own weights need none here.
+    Gradients flow through the discriminator to the generator; those of the discriminator's weights
+    are not computed.
 
     Returns:
         The second quantity of :func:`training_step`.
     """
-    discriminator.requires_grad_(False)
+    config, streams, generator = players.config, players.streams, players.generator
     fake = generator(streams.normal(real.shape[1], config.latent_dim), onehot)
-    fake_logits = discriminator(fake, onehot)
+    fake_logits = players.discriminator(fake, onehot)
     real_logits = fake_logits  # not looked at, but for the relativistic loss
     if config.loss == "relativistic":
-        real_logits = discriminator(with_noise(real, streams, config), onehot)
+        real_logits = players.discriminator(with_noise(real, streams, config), onehot)
     loss = generator_loss(config.loss, real_logits, fake_logits)
-    if classifier is not None and config.consistency > 0:  # its verdict should be the row's label
-        verdict = -(onehot * F.log_softmax(classifier(fake), dim=2)).sum(dim=2).mean(dim=1)
+    if players.classifier is not None and config.consistency > 0:
+        # Its verdict should be the label that was asked for.
+        logits = players.classifier(fake)
+        verdict = -(onehot * F.log_softmax(logits, dim=2)).sum(dim=2).mean(dim=1)
         loss = loss + config.consistency * verdict
-    optimizer.zero_grad()
-    loss.sum().backward()
-    optimizer.step()
-    discriminator.requires_grad_(True)
+    players.generator_optimizer.zero_grad()
+    loss.sum().backward(inputs=list(generator.parameters()))
+    players.generator_optimizer.step()
     return {"generator_loss": loss.detach()}
 
 
 def training_step(
-    generator: Generator,
-    discriminator: Discriminator,
-    generator_optimizer: torch.optim.Optimizer,
-    discriminator_optimizer: torch.optim.Optimizer,
+    players: Players,
     real: Float[Tensor, "draw batch dim"],
     onehot: Float[Tensor, "draw batch label"],
-    streams: DrawStreams,
-    config: GANConfig,
-    classifier: ClassifierNetwork | None = None,
-) -> dict[str, Float[Tensor, " draw"]]:
+) -> Record:
     """Update the discriminator once, then the generator once, for every draw.
 
     The generated rows carry the labels of the real batch. Losses are summed over draws, so each
-    draw's gradient is its own. The ``classifier`` is needed where ``config.consistency`` is above
-    0; its weights are only read.
+    draw's gradient is its own. The classifier is only read.
 
     Returns:
         For every draw: both losses (nats, without penalties) and the mean probability of "real"
         that the discriminator gave to the real and to the generated rows.
     """
-    rest = (real, onehot, streams, config)
-    d_record = discriminator_step(generator, discriminator, discriminator_optimizer, *rest)
-    g_record = generator_step(generator, discriminator, generator_optimizer, *rest, classifier)
-    return d_record | g_record
+    return discriminator_step(players, real, onehot) | generator_step(players, real, onehot)
 
 
 @torch.no_grad()
@@ -342,9 +355,10 @@ def move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
         >>> average.weight.item()
         0.25
     """
-    followed = network.state_dict()
-    for name, value in average.state_dict().items():
-        value.lerp_(followed[name], 1 - decay)
+    pairs = (average.parameters(), network.parameters()), (average.buffers(), network.buffers())
+    for followers, followed in pairs:
+        for mean, value in zip(followers, followed, strict=True):
+            mean.lerp_(value, 1 - decay)
 
 
 class GAN:
@@ -399,60 +413,8 @@ class GAN:
                 made for other draws, dimensions, labels, or layers.
             DivergenceError: A loss stopped being finite; names the step and the draw.
         """
-        config = self.config
-        X, y, onehots = check_training_set(X, y, config.batch_size)
-        n_draws, n, _ = X.shape
-        device = pick_device()
-        streams = DrawStreams(self.random_state, n_draws, device)
-        judge, generator_optimizer, discriminator_optimizer = self._begin(
-            X, onehots.mean(axis=1), streams, classifier, start
-        )
-        rows, labels = torch.as_tensor(X, device=device), torch.as_tensor(onehots, device=device)
-        each_draw = torch.arange(n_draws, device=device)[:, None]
-        records = []
-        for step in track(config.steps, "training", progress):
-            for _ in range(config.critic_steps - 1):
-                chosen = streams.minibatch(n, config.batch_size)
-                discriminator_step(
-                    self.generator_,
-                    self.discriminator_,
-                    discriminator_optimizer,
-                    rows[each_draw, chosen],
-                    labels[each_draw, chosen],
-                    streams,
-                    config,
-                )
-            chosen = streams.minibatch(n, config.batch_size)
-            record = training_step(
-                self.generator_,
-                self.discriminator_,
-                generator_optimizer,
-                discriminator_optimizer,
-                rows[each_draw, chosen],
-                labels[each_draw, chosen],
-                streams,
-                config,
-                judge,
-            )
-            if config.average > 0:
-                move_average(self.sampler_, self.generator_, config.average)
-            finite = torch.isfinite(record["discriminator_loss"] + record["generator_loss"])
-            if not finite.all():
-                draw = int((~finite).nonzero()[0])
-                raise DivergenceError(
-                    f"Training diverged at step {step} in draw {draw}: a loss is not finite. "
-                    "Lower generator_rate and discriminator_rate, and check that the rows are "
-                    "standardized."
-                )
-            records.append(record)
-            if after_step is not None:
-                after_step(step + 1)
-                self.generator_.train()  # sampling switched it to its running statistics
-        self.history = {
-            name: torch.stack([record[name] for record in records]).cpu().numpy()
-            for name in records[0]
-        }
-        return self
+        X, y, onehots = check_training_set(X, y, self.config.batch_size)
+        return self._train(X, onehots, classifier, start, progress, after_step)
 
     @torch.no_grad()
     def sample(
@@ -482,7 +444,7 @@ class GAN:
         )
         return X.cpu().numpy(), y.cpu().numpy()
 
-    def select(self, draws: slice | Sequence[int]) -> "GAN":
+    def select(self, draws: slice | Sequence[int]) -> Self:
         """Return the GANs of some draws, such as ``gan.select([0] * 16)`` for 16 copies of one.
 
         Raises:
@@ -491,13 +453,14 @@ class GAN:
         if not hasattr(self, "generator_"):
             raise ConfigError("This GAN is not trained yet; call fit(X, y) before select().")
         chosen = draws if isinstance(draws, slice) else list(draws)
-        gan = GAN(self.config, self.random_state)
+        gan = copy.copy(self)
         gan.history = {name: values[:, chosen] for name, values in self.history.items()}
-        frequencies = self.frequencies_[chosen]
-        streams = DrawStreams(0, len(frequencies), frequencies.device)
-        gan._build(self.generator_.dim, frequencies.cpu().numpy(), streams)
-        for name, network in gan._networks().items():
-            copy_draws(self._networks()[name], network, chosen)
+        gan.frequencies_ = self.frequencies_[chosen]
+        gan.generator_ = take_draws(self.generator_, chosen)
+        gan.sampler_ = gan.generator_
+        gan.discriminator_ = take_draws(self.discriminator_, chosen)
+        if self.sampler_ is not self.generator_:
+            gan.sampler_ = take_draws(self.sampler_, chosen)
         return gan
 
     def save(self, path: str | PathLike[str]) -> Path:
@@ -575,46 +538,104 @@ class GAN:
                 "Train it on rows of the same draws."
             )
 
-    def _begin(
+    def _train(
         self,
         X: Float[np.ndarray, "draw n dim"],
-        frequencies: Float[np.ndarray, "draw label"],
-        streams: DrawStreams,
+        onehots: Float[np.ndarray, "draw n label"],
         classifier: StackedClassifier | None,
         start: "GAN | None",
-    ) -> tuple[ClassifierNetwork | None, torch.optim.Optimizer, torch.optim.Optimizer]:
-        """Make the networks, from ``start`` where there is one; return the judge and optimizers."""
-        config, n_classes = self.config, frequencies.shape[1]
-        needed = len(X), X.shape[2], n_classes
+        progress: bool,
+        after_step: Callable[[int], None] | None = None,
+    ) -> Self:
+        """Make the networks, and let those of every group of draws play on a core of their own."""
+        config, device = self.config, pick_device()
+        n_draws, _, dim = X.shape
+        needed = n_draws, dim, onehots.shape[2]
         self._check_classifier(classifier, *needed)
         if start is not None:
-            if not hasattr(start, "generator_"):
-                raise ConfigError(
-                    "The GAN to start from is not trained yet; call its fit(X, y) first."
-                )
-            names = ("latent_dim", "hidden", "batch_norm", "spectral_norm", "pack")
-            given = len(start.frequencies_), start.generator_.dim, start.frequencies_.shape[1]
-            check_start("GAN", names, config, start.config, given, needed)
-        self._build(X.shape[2], frequencies, streams)
+            self._check_start(start, needed)
+        streams = DrawStreams(self.random_state, n_draws, device)
+        self._build(dim, self._label_frequencies(onehots), streams)
         if start is not None:
             for network in (self.generator_, self.sampler_):
                 network.load_state_dict(start.sampler_.state_dict())
             self.discriminator_.load_state_dict(start.discriminator_.state_dict())
-        judge = None
+        labeled = torch.as_tensor(np.concatenate([X, onehots], axis=2), device=device)
+        # Whoever looks after every step sees all draws at the same step.
+        groups = split_draws(n_draws, device) if after_step is None else [slice(0, n_draws)]
+        parts = [self if len(groups) == 1 else self.select(draws) for draws in groups]
+        play = [
+            part._play(streams.part(draws), classifier, draws, labeled[draws])
+            for part, draws in zip(parts, groups, strict=True)
+        ]
+
+        def look(step: int) -> None:
+            assert after_step is not None
+            after_step(step)
+            self.generator_.train()  # sampling switched it to its running statistics
+
+        looks = None if after_step is None else look
+        self.history = train_groups(play, groups, config.steps, ADVICE, progress, looks)
+        if len(parts) > 1:
+            for name, whole in self._networks().items():
+                join_draws(whole, [part._networks()[name] for part in parts])
+        return self
+
+    def _label_frequencies(
+        self, onehots: Float[np.ndarray, "draw n label"]
+    ) -> Float[np.ndarray, "draw label"]:
+        """How often a sample shall have each label."""
+        return onehots.mean(axis=1)
+
+    def _play(
+        self,
+        streams: DrawStreams,
+        classifier: StackedClassifier | None,
+        draws: slice,
+        rows: Float[Tensor, "draw n columns"],
+    ) -> Callable[[], Record]:
+        """What makes one step with these networks."""
+        config, judge = self.config, None
         if classifier is not None:
-            judge = copy.deepcopy(classifier.network_).requires_grad_(False).to(streams.device)
-        # foreach, not fused: the fused kernel rounds the last few weights of a tensor differently,
-        # and where the last ones lie depends on the number of draws.
-        generator_optimizer, discriminator_optimizer = (
-            torch.optim.Adam(
-                network.parameters(), lr=rate, betas=(config.beta1, config.beta2), foreach=True
-            )
-            for network, rate in (
-                (self.generator_, config.generator_rate),
-                (self.discriminator_, config.discriminator_rate),
-            )
+            judge = take_draws(classifier.network_, draws).requires_grad_(False).to(streams.device)
+        betas = config.beta1, config.beta2
+        players = Players(
+            self.generator_,
+            self.discriminator_,
+            DrawAdam(self.generator_.parameters(), config.generator_rate, betas),
+            DrawAdam(self.discriminator_.parameters(), config.discriminator_rate, betas),
+            streams,
+            config,
+            judge,
         )
-        return judge, generator_optimizer, discriminator_optimizer
+
+        def play() -> Record:
+            record = self._play_once(players, rows)
+            if config.average > 0:
+                move_average(self.sampler_, self.generator_, config.average)
+            return record
+
+        return play
+
+    def _play_once(self, players: Players, rows: Float[Tensor, "draw n columns"]) -> Record:
+        """One training step on minibatches of the rows, whose last columns are the labels."""
+        config = self.config
+
+        def batch() -> tuple[Tensor, ...]:
+            chosen = players.streams.minibatch(rows.shape[1], config.batch_size)
+            labels = self.frequencies_.shape[1]
+            return take_rows(rows, chosen).split([rows.shape[2] - labels, labels], dim=2)
+
+        for _ in range(config.critic_steps - 1):
+            discriminator_step(players, *batch())
+        return training_step(players, *batch())
+
+    def _check_start(self, start: "GAN", needed: tuple[int, int, int]) -> None:
+        if not hasattr(start, "generator_"):
+            raise ConfigError("The GAN to start from is not trained yet; call its fit(X, y) first.")
+        names = ("latent_dim", "hidden", "batch_norm", "spectral_norm", "pack")
+        given = len(start.frequencies_), start.generator_.dim, start.frequencies_.shape[1]
+        check_start("GAN", names, self.config, start.config, given, needed)
 
     def _build(
         self, dim: int, frequencies: Float[np.ndarray, "draw label"], streams: DrawStreams

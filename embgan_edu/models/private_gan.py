@@ -23,17 +23,24 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from embgan_edu.base.errors import ConfigError, check_number, check_whole
-from embgan_edu.base.progress import track
 from embgan_edu.models.classifier import StackedClassifier
-from embgan_edu.models.gan import GAN, Discriminator, GANConfig, generator_step, with_noise
+from embgan_edu.models.gan import (
+    GAN,
+    Discriminator,
+    GANConfig,
+    Optimizer,
+    Players,
+    generator_step,
+    with_noise,
+)
 from embgan_edu.models.losses import binary_cross_entropy
 from embgan_edu.models.stacked import (
     DrawStreams,
     StackedLinear,
     check_training_set,
     elementwise,
-    pick_device,
 )
+from embgan_edu.models.training import Record
 
 # Orders of Rényi divergence that the accountant tries. Broken ones take it a hundred times as long,
 # and are of use for large budgets only.
@@ -198,7 +205,7 @@ def example_norms(
 
 def private_discriminator_step(
     discriminator: Discriminator,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     real: Float[Tensor, "draw n dim"],
     onehot: Float[Tensor, "draw n label"],
     included: Float[Tensor, "draw n"],
@@ -339,50 +346,39 @@ class PrivateGAN(GAN):
         """
         config = self.config
         X, y, onehots = check_training_set(X, y, config.batch_size)
-        n_draws, n, n_classes = onehots.shape
-        rate = config.batch_size / n
+        rate = config.batch_size / X.shape[1]
         self.noise_multiplier_ = self.budget.noise_multiplier(rate, config.steps)
-        device = pick_device()
-        streams = DrawStreams(self.random_state, n_draws, device)
-        uniform = np.full((n_draws, n_classes), 1 / n_classes, dtype=np.float32)
-        judge, generator_optimizer, discriminator_optimizer = self._begin(
-            X, uniform, streams, classifier, start
+        return self._train(X, onehots, classifier, start, progress)
+
+    def _label_frequencies(
+        self, onehots: Float[np.ndarray, "draw n label"]
+    ) -> Float[np.ndarray, "draw label"]:
+        return np.full_like(onehots[:, 0], 1 / onehots.shape[2])
+
+    def _play_once(self, players: Players, rows: Float[Tensor, "draw n columns"]) -> Record:
+        config, streams = self.config, players.streams
+        n_draws, n, columns = rows.shape
+        n_classes = self.frequencies_.shape[1]
+        real, onehot = rows.split([columns - n_classes, n_classes], dim=2)
+        included = (streams.uniform(n) < config.batch_size / n).float()
+        uniform = self.frequencies_[:n_draws]  # the same for every draw
+        made_up = streams.labels(uniform, config.batch_size)
+        fake_onehot = F.one_hot(made_up, n_classes).float()
+        with torch.no_grad():
+            latent = streams.normal(config.batch_size, config.latent_dim)
+            fake = players.generator(latent, fake_onehot)
+        clipped = private_discriminator_step(
+            players.discriminator,
+            players.discriminator_optimizer,
+            with_noise(real, streams, config),
+            onehot,
+            included,
+            fake,
+            fake_onehot,
+            streams,
+            self.clip,
+            self.noise_multiplier_,
+            1.0 - config.label_smoothing,
         )
-        rows, labels = torch.as_tensor(X, device=device), torch.as_tensor(onehots, device=device)
-        records = []
-        for _ in track(config.steps, "private training", progress):
-            included = (streams.uniform(n) < rate).float()
-            made_up = streams.labels(self.frequencies_, config.batch_size)
-            fake_onehot = F.one_hot(made_up, n_classes).float()
-            with torch.no_grad():
-                latent = streams.normal(config.batch_size, config.latent_dim)
-                fake = self.generator_(latent, fake_onehot)
-            clipped = private_discriminator_step(
-                self.discriminator_,
-                discriminator_optimizer,
-                with_noise(rows, streams, config),
-                labels,
-                included,
-                fake,
-                fake_onehot,
-                streams,
-                self.clip,
-                self.noise_multiplier_,
-                1.0 - config.label_smoothing,
-            )
-            record = generator_step(
-                self.generator_,
-                self.discriminator_,
-                generator_optimizer,
-                fake,  # in place of real rows, which this loss does not look at
-                fake_onehot,
-                streams,
-                config,
-                judge,
-            )
-            records.append(record | {"clipped": clipped})
-        self.history = {
-            name: torch.stack([record[name] for record in records]).cpu().numpy()
-            for name in records[0]
-        }
-        return self
+        # The generated rows in place of real ones, which this loss does not look at.
+        return generator_step(players, fake, fake_onehot) | {"clipped": clipped}

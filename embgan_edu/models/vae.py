@@ -35,11 +35,9 @@ from torch import Tensor, nn
 from embgan_edu.base.errors import (
     ConfigError,
     DataError,
-    DivergenceError,
     check_number,
     check_whole,
 )
-from embgan_edu.base.progress import track
 from embgan_edu.models.stacked import (
     DrawStreams,
     StackedLinear,
@@ -47,11 +45,21 @@ from embgan_edu.models.stacked import (
     check_start,
     check_training_arrays,
     check_training_set,
-    copy_draws,
     elementwise,
+    join_draws,
     pick_device,
+    take_draws,
+    take_rows,
     wanted_labels,
 )
+from embgan_edu.models.training import (
+    DrawAdam,
+    Record,
+    split_draws,
+    train_groups,
+)
+
+ADVICE = "Lower rate, and check that the rows are standardized."
 
 
 @dataclass(frozen=True)
@@ -245,7 +253,7 @@ class VAE:
         """
         config = self.config
         X, y, onehots = check_training_set(X, y, config.batch_size)
-        n_draws, n, dim = X.shape
+        n_draws, _, dim = X.shape
         self._check_start(start, n_draws, dim, onehots.shape[2])
         device = pick_device()
         streams = DrawStreams(self.random_state, n_draws, device)
@@ -253,47 +261,48 @@ class VAE:
         if start is not None:
             self.encoder_.load_state_dict(start.encoder_.state_dict())
             self.decoder_.load_state_dict(start.decoder_.state_dict())
-        # foreach, as for the GAN: the fused kernel would let draws depend on their number.
-        optimizer = torch.optim.Adam(
-            [*self.encoder_.parameters(), *self.decoder_.parameters()],
-            lr=config.rate,
-            foreach=True,
-        )
-        rows, labels = torch.as_tensor(X, device=device), torch.as_tensor(onehots, device=device)
-        each_draw = torch.arange(n_draws, device=device)[:, None]
-        records = []
-        for step in track(config.steps, "training", progress):
-            chosen = streams.minibatch(n, config.batch_size)
-            reconstruction, kl = elbo(
-                self.encoder_,
-                self.decoder_,
-                rows[each_draw, chosen],
-                labels[each_draw, chosen],
-                streams.normal(config.batch_size, config.latent_dim),
+        labeled = torch.as_tensor(np.concatenate([X, onehots], axis=2), device=device)
+        # Whoever looks after every step sees all draws at the same step.
+        groups = split_draws(n_draws, device) if after_step is None else [slice(0, n_draws)]
+        parts = [self if len(groups) == 1 else self.select(draws) for draws in groups]
+        learn = [
+            part._learn(streams.part(draws), labeled[draws])
+            for part, draws in zip(parts, groups, strict=True)
+        ]
+        self.history = train_groups(learn, groups, config.steps, ADVICE, progress, after_step)
+        if len(parts) > 1:
+            join_draws(self.encoder_, [part.encoder_ for part in parts])
+            join_draws(self.decoder_, [part.decoder_ for part in parts])
+        return self
+
+    def _learn(
+        self, streams: DrawStreams, rows: Float[Tensor, "draw n columns"]
+    ) -> Callable[[], Record]:
+        """What makes one step; the last columns of the rows are the labels."""
+        config, encoder, decoder = self.config, self.encoder_, self.decoder_
+        optimizer = DrawAdam([*encoder.parameters(), *decoder.parameters()], config.rate)
+        n_labels = self.frequencies_.shape[1]
+
+        def learn() -> Record:
+            batch = take_rows(rows, streams.minibatch(rows.shape[1], config.batch_size))
+            x, onehot = batch.split([rows.shape[2] - n_labels, n_labels], dim=2)
+            noise = streams.normal(config.batch_size, config.latent_dim)
+            reconstruction, kl = (
+                term.mean(dim=1) for term in elbo(encoder, decoder, x, onehot, noise)
             )
+            variance = _exp(decoder.log_variance.detach()).flatten()
             # Mean over a draw's rows, sum over draws: a draw's gradient is its own.
-            loss = (config.beta * kl - reconstruction).mean(dim=1)
-            finite = torch.isfinite(loss)
-            if not finite.all():
-                draw = int((~finite).nonzero()[0])
-                raise DivergenceError(
-                    f"Training diverged at step {step} in draw {draw}: the loss is not finite. "
-                    "Lower rate, and check that the rows are standardized."
-                )
-            variance = _exp(self.decoder_.log_variance.detach()).flatten()
-            records.append((reconstruction.detach().mean(dim=1), kl.detach().mean(dim=1), variance))
+            loss = config.beta * kl - reconstruction
             optimizer.zero_grad()
             loss.sum().backward()
             optimizer.step()
-            if after_step is not None:
-                after_step(step + 1)
-        self.history = {
-            name: torch.stack(values).cpu().numpy()
-            for name, values in zip(
-                ("reconstruction", "kl", "variance"), zip(*records, strict=True), strict=True
-            )
-        }
-        return self
+            return {
+                "reconstruction": reconstruction.detach(),
+                "kl": kl.detach(),
+                "variance": variance,
+            }
+
+        return learn
 
     @torch.no_grad()
     def encode(
@@ -416,11 +425,9 @@ class VAE:
         chosen = draws if isinstance(draws, slice) else list(draws)
         vae = VAE(self.config, self.random_state)
         vae.history = {name: values[:, chosen] for name, values in self.history.items()}
-        frequencies = self.frequencies_[chosen]
-        streams = DrawStreams(0, len(frequencies), frequencies.device)
-        vae._build(self.decoder_.dim, frequencies.cpu().numpy(), streams)
-        for name in ("encoder_", "decoder_"):
-            copy_draws(getattr(self, name), getattr(vae, name), chosen)
+        vae.frequencies_ = self.frequencies_[chosen]
+        vae.encoder_ = take_draws(self.encoder_, chosen)
+        vae.decoder_ = take_draws(self.decoder_, chosen)
         return vae
 
     def _check_trained(self) -> None:

@@ -17,6 +17,7 @@ from embgan_edu.models.gan import (
     Discriminator,
     GANConfig,
     Generator,
+    Players,
     training_step,
 )
 from embgan_edu.models.stacked import DrawStreams
@@ -40,32 +41,33 @@ def data():
 
 
 def one_step(config=SMALL, n_draws=2, **settings):
-    """Networks, plain gradient descent with rate 1 and one batch, ready for `training_step`."""
+    """Players with plain gradient descent of rate 1, and one batch, ready for `training_step`."""
     streams = DrawStreams(0, n_draws)
     generator = Generator(5, 2, config, streams)
     discriminator = Discriminator(5, 2, config, streams)
     real = streams.normal(8, 5)
     onehot = F.one_hot(torch.arange(8) % 2, 2).float().expand(n_draws, 8, 2)
     optimizers = [torch.optim.SGD(net.parameters(), lr=1.0) for net in (generator, discriminator)]
-    return generator, discriminator, *optimizers, real, onehot, streams, config
+    return Players(generator, discriminator, *optimizers, streams, config), real, onehot
 
 
 def test_an_undecided_discriminator_costs_two_log_two():
-    arguments = one_step()
-    for parameter in arguments[1].parameters():
+    players, real, onehot = one_step()
+    for parameter in players.discriminator.parameters():
         torch.nn.init.zeros_(parameter)
-    record = training_step(*arguments)
+    record = training_step(players, real, onehot)
     np.testing.assert_allclose(record["discriminator_loss"], 2 * np.log(2), rtol=1e-6)
     np.testing.assert_allclose(record["real_probability"], 0.5, rtol=1e-6)
 
 
 def test_one_step_is_what_autograd_says():
     """An independent step, draw by draw, with torch's own layers' formulas."""
-    arguments = one_step()
-    generator, discriminator, *_, real, onehot, streams, config = arguments
+    players, real, onehot = one_step()
+    generator, discriminator = players.generator, players.discriminator
+    streams, config = players.streams, players.config
     g, d = copy.deepcopy(generator), copy.deepcopy(discriminator)
     states = [s.get_state() for s in streams.generators]
-    training_step(*arguments)
+    training_step(players, real, onehot)
     for stream, state in zip(streams.generators, states, strict=True):
         stream.set_state(state)
     z1, z2 = (streams.normal(8, config.latent_dim) for _ in range(2))
@@ -93,21 +95,23 @@ def test_one_step_is_what_autograd_says():
 
 def test_the_discriminators_half_leaves_the_generator_alone():
     """The missing ``detach``: with the generator's rate at zero, nothing may move it."""
-    generator, discriminator, g_opt, d_opt, *rest = one_step()
+    players, real, onehot = one_step()
+    generator, discriminator = players.generator, players.discriminator
     before_g = copy.deepcopy(generator.state_dict())
     before_d = copy.deepcopy(discriminator.state_dict())
-    for group in g_opt.param_groups:
+    for group in players.generator_optimizer.param_groups:
         group["lr"] = 0.0
-    training_step(generator, discriminator, g_opt, d_opt, *rest)
+    training_step(players, real, onehot)
     assert all(torch.equal(v, before_g[k]) for k, v in generator.state_dict().items())
     assert any(not torch.equal(v, before_d[k]) for k, v in discriminator.state_dict().items())
 
 
 def test_both_networks_read_the_label():
-    generator, discriminator, _, _, real, onehot, streams, config = one_step()
-    z = streams.normal(8, config.latent_dim)
-    assert not torch.allclose(generator(z, onehot), generator(z, onehot.flip(2)))
-    assert not torch.allclose(discriminator(real, onehot), discriminator(real, onehot.flip(2)))
+    players, real, onehot = one_step()
+    G, D = players.generator, players.discriminator
+    z = players.streams.normal(8, players.config.latent_dim)
+    assert not torch.allclose(G(z, onehot), G(z, onehot.flip(2)))
+    assert not torch.allclose(D(real, onehot), D(real, onehot.flip(2)))
 
 
 def test_labels_of_the_samples_mean_something(data):
@@ -311,11 +315,11 @@ def test_without_noise_the_real_rows_stay_as_they_are(monkeypatch, data):
 
 def test_smoothing_moves_the_real_target_and_never_the_fake_one():
     """At logit 0 each term's slope is sigma - target: 0.5 - 0.9 for real, 0.5 - 0 for fakes."""
-    arguments = one_step(dataclasses.replace(SMALL, label_smoothing=0.1))
-    discriminator = arguments[1]
+    players, real, onehot = one_step(dataclasses.replace(SMALL, label_smoothing=0.1))
+    discriminator = players.discriminator
     for parameter in discriminator.parameters():
         torch.nn.init.zeros_(parameter)
-    training_step(*arguments)
+    training_step(players, real, onehot)
     # The bias of the last layer moved by minus the sum of both mean slopes, at rate 1.
     np.testing.assert_allclose(
         discriminator.layers[-1].bias.detach().flatten(), -((0.5 - 0.9) + 0.5), atol=1e-6
@@ -326,20 +330,20 @@ def test_consistency_is_cross_entropy_and_reaches_the_generator_alone(data):
     config = dataclasses.replace(SMALL, consistency=2.0)
     judge = judge_of(data)
     before = copy.deepcopy(judge.network_.state_dict())
-    arguments = one_step(config, n_draws=3)
-    twins = copy.deepcopy(arguments[:2]), [s.get_state() for s in arguments[6].generators]
-    record = training_step(*arguments, judge.network_.requires_grad_(False))
-    (g, _), states = twins
-    streams = arguments[6]
+    players, real, onehot = one_step(config, n_draws=3)
+    players.classifier = judge.network_.requires_grad_(False)
+    streams = players.streams
+    g, states = copy.deepcopy(players.generator), [s.get_state() for s in streams.generators]
+    record = training_step(players, real, onehot)
     for stream, state in zip(streams.generators, states, strict=True):
         stream.set_state(state)
     streams.normal(8, config.latent_dim)
     with torch.no_grad():
-        fake = g(streams.normal(8, config.latent_dim), arguments[5])
+        fake = g(streams.normal(8, config.latent_dim), onehot)
         logits = judge.network_(fake)
         # The discriminator that the generator meets has already taken its step.
-        expected = F.softplus(-arguments[1](fake, arguments[5])).mean(1)
-        labels = arguments[5].argmax(2)
+        expected = F.softplus(-players.discriminator(fake, onehot)).mean(1)
+        labels = onehot.argmax(2)
         for k in range(3):
             expected[k] += 2 * F.cross_entropy(logits[k], labels[k])
     torch.testing.assert_close(record["generator_loss"], expected)
@@ -473,17 +477,16 @@ def test_a_pack_is_a_reshape():
 def test_penalties_are_taken_where_they_belong(monkeypatch, settings):
     """For D(x) = |x|^2 / 2 the slope at a row is the row itself."""
     config = dataclasses.replace(SMALL, loss="wasserstein", **settings)
-    generator, discriminator, _, _, real, onehot, streams, _ = one_step(config)
-    scale = torch.nn.Parameter(torch.ones(2, 1))
+    players, real, onehot = one_step(config)
+    generator, discriminator = players.generator, players.discriminator
+    discriminator.scale = scale = torch.nn.Parameter(torch.ones(2, 1))
     discriminator.forward = lambda x, onehot: scale * x.square().sum(dim=2) / 2
     fakes, points = [], []
     generator.register_forward_hook(lambda *seen: fakes.append(seen[2].detach().clone()))
     right = gan_module.between
     monkeypatch.setattr(gan_module, "between", lambda *a: points.append(right(*a)) or points[-1])
-    optimizer = torch.optim.SGD([scale], lr=1.0)
-    gan_module.discriminator_step(
-        generator, discriminator, optimizer, real, onehot, streams, config
-    )
+    players.discriminator_optimizer = torch.optim.SGD([scale], lr=1.0)
+    gan_module.discriminator_step(players, real, onehot)
     (fake,) = fakes
     half = [x.square().sum(dim=2).mean(dim=1) / 2 for x in (real, fake)]
     # d/da of E[D(fake)] - E[D(real)], and of the penalty with weight 2, at a = 1
@@ -538,7 +541,7 @@ def test_the_critic_takes_its_extra_steps(data, monkeypatch):
     taken = []
     right = gan_module.discriminator_step
     monkeypatch.setattr(
-        gan_module, "discriminator_step", lambda *a: taken.append(a[3]) or right(*a)
+        gan_module, "discriminator_step", lambda *a: taken.append(a[1]) or right(*a)
     )
     GAN(dataclasses.replace(SMALL, steps=4, critic_steps=5)).fit(*data)
     assert len(taken) == 20

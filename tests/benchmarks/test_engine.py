@@ -1,0 +1,37 @@
+"""The measure of the engine counts what a step needs, and its rival trains the same networks."""
+
+import pytest
+import torch
+from engine import Way, needed_products, of_loop, of_package
+from torch.utils.flop_counter import FlopCounterMode
+
+from embgan_edu.models.gan import GANConfig
+
+
+@pytest.mark.parametrize(("hidden", "dim"), [(128, 50), (256, 50), (128, 384)])
+@pytest.mark.parametrize("way", ["loop", "package"])
+def test_the_products_of_a_step_are_those_that_torch_counts(hidden, dim, way, monkeypatch):
+    monkeypatch.setenv("EMBGAN_DEVICE", "cpu")
+    config = GANConfig(hidden=hidden)
+    work = of_loop(config, 100, dim) if way == "loop" else of_package(config, 3, 100, dim)
+    with FlopCounterMode(display=False) as counter:
+        work(2)
+    counted = counter.get_total_flops() / 2 / 2 / (1 if way == "loop" else 3)
+    needed = needed_products(config, dim)
+    # The package multiplies the single column of D's last layer by sums, which are not counted.
+    # Both compute a gradient for the labels beside the rows, which nobody needs. The usual loop
+    # computes the gradient of D's weights in the step of G as well.
+    if way == "loop":
+        needed += config.batch_size * ((dim + 2) * hidden + hidden**2 + hidden)
+    assert counted == pytest.approx(needed, rel=0.05)
+
+
+def test_a_turn_is_long_enough_and_is_counted_by_step():
+    done = []
+    way = Way(lambda steps: done.append(torch.zeros(steps)))
+    way.turn()
+    way.turn()
+    assert way.steps >= 2
+    assert len(way.times) == 2
+    assert done[-1].shape == (way.steps,)
+    assert min(way.times) <= way.median <= max(way.times)
