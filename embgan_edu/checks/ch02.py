@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.engine import Exercise, Part, Probe, entry
 
 DIM = 4
 
@@ -39,9 +39,7 @@ def _of_many_directions(seed: int) -> tuple[Vectors, list]:
     return _fan(seed, (20, 100, 175), (1, 1, 1))
 
 
-def _ranking(
-    words: Callable[[int], tuple[Vectors, list]],
-) -> Callable[[Callable[..., Any], int], list[Any]]:
+def _ranking(words: Callable[[int], tuple[Vectors, list]]) -> Probe:
     def ranking(neighbors: Callable[..., Any], seed: int) -> list[Any]:
         vectors, _ = words(seed)
         # More than there are. The query itself is another part's business.
@@ -57,6 +55,35 @@ def _twins(neighbors: Callable[..., Any], seed: int) -> list[Any]:
     vectors = {"movie": query.copy(), QUERY: query, "picture": query.copy(), **others}
     return sorted(map(str, neighbors(QUERY, vectors, 2)))
 
+
+NEIGHBORS = (
+    Part(
+        "nearest first, by the cosine",
+        _ranking(_of_many_lengths),
+        "The length of a vector must not matter. A dot product or a distance in place of the "
+        "cosine is the usual mistake.",
+        "Divide each dot product by the lengths of both vectors.",
+        "If n is larger than the number of other words, return them all.",
+        points=2,
+        expected=lambda seed: _of_many_lengths(seed)[1],
+    ),
+    Part(
+        "opposite directions come last",
+        _ranking(_of_many_directions),
+        "A cosine of -1 is as far as one can get. Did you drop the sign, or sort the wrong way "
+        "round?",
+        expected=lambda seed: _of_many_directions(seed)[1],
+    ),
+    Part(
+        "n words without the query, even if others have its direction",
+        _twins,
+        "The query is its own nearest neighbor: leave it out before you take the first n.",
+        "Two other words here have a cosine of 1. Recognize the query by its name, not by its "
+        "place or its cosine.",
+        points=2,
+        expected=["movie", "picture"],
+    ),
+)
 
 # --- ex02-2: a mean with weights -----------------------------------------------------------------
 
@@ -117,183 +144,102 @@ def _nothing_known(embeddings: Callable[..., Any], seed: int) -> dict[str, Any]:
     return {"rows without a known word": rows[:2], "the third row is zero": not rows[2].any()}
 
 
+WEIGHTED_MEAN = (
+    Part(
+        "an array of one row per text, each the weighted mean",
+        _weighted_rows,
+        "Divide the weighted sum of the vectors by the sum of the weights, not by the number of "
+        "words.",
+        "The count is over all tokens of all training texts.",
+        "A word that stands twice in a text enters both sums twice.",
+        points=2,
+        like=np.zeros((3, DIM)),
+        rtol=0.02,
+        atol=0.02,
+    ),
+    Part(
+        "the counts come from the training texts alone",
+        _rows_beside_others,
+        "A text's row depends on the other texts that are embedded with it: the usual leak. Or it "
+        "does not depend on the training texts at all.",
+        "Count once, in train_texts, before you look at texts.",
+        points=2,
+        expected={
+            "difference that other texts make": np.zeros(DIM),
+            "training texts make a difference": True,
+        },
+    ),
+    Part(
+        "a word that is new to the training texts has weight 1",
+        _new_word,
+        "A count of zero is no reason to leave a word out, as long as it has a vector.",
+        "1 / (1 + 0) is 1. A Counter returns 0 for a word that it has not seen.",
+        like=np.zeros((1, DIM)),
+    ),
+    Part(
+        "words without a vector change nothing",
+        _unknown_words,
+        "A word without a vector is left out of both sums, also of the sum of the weights.",
+        "Drop these words before you compute anything.",
+        expected={"difference that unknown words make": np.zeros(DIM), "the row is zero": False},
+    ),
+    Part(
+        "zeros for a text without any known word",
+        _nothing_known,
+        "No weights, no mean: zero divided by zero. Such a text keeps its row.",
+        "Start from np.zeros((len(texts), dim)) and fill the rows that have a word.",
+        expected={"rows without a known word": np.zeros((2, DIM)), "the third row is zero": False},
+    ),
+)
+
+
+# --- ex02-3: what a mean cannot say --------------------------------------------------------------
+
+WORD_ORDER = (
+    Part(
+        "the score of a text",
+        entry("score"),
+        "The score of the mean is the mean of the scores. Over how many words?",
+        "Four words have a vector.",
+        rtol=0.01,
+    ),
+    Part(
+        "where 'not good' becomes negative",
+        entry("not below"),
+        "Write the score of the two words as a mean, and set it to zero.",
+        "(s + 3) / 2 = 0.",
+        rtol=0.01,
+    ),
+    Part(
+        "what happens to 'not bad'",
+        entry("not bad"),
+        "Insert the s that you found. It is the same word in both texts.",
+        options=("always positive", "always negative", "either, it depends on s"),
+    ),
+    Part(
+        "what weights can do about word order",
+        entry("weights"),
+        "List the words of both texts, and the weight of each.",
+        options=(
+            "yes, if 'not' is rare",
+            "yes, if the weights are learned",
+            "no, whatever the weights",
+        ),
+    ),
+    Part(
+        "why the trick with 'not_good' needs vectors of our own",
+        entry("glove"),
+        "What does the mean do with a word that the vocabulary does not hold?",
+        options=(
+            "GloVe leaves out 'not' as a stop word",
+            "GloVe has no vector for 'not_good'",
+            "GloVe's vector for 'not' holds the negation already",
+        ),
+    ),
+)
+
 EXERCISES = (
-    Exercise(
-        "ex02-1",
-        "Nearest neighbors",
-        kind="write",
-        level="routine",
-        minutes=15,
-        parts=(
-            Part(
-                "nearest first, by the cosine",
-                2,
-                _ranking(_of_many_lengths),
-                expected=lambda seed: _of_many_lengths(seed)[1],
-                hints=(
-                    "The length of a vector must not matter. A dot product or a distance in place "
-                    "of the cosine is the usual mistake.",
-                    "Divide each dot product by the lengths of both vectors.",
-                    "If n is larger than the number of other words, return them all.",
-                ),
-            ),
-            Part(
-                "opposite directions come last",
-                1,
-                _ranking(_of_many_directions),
-                expected=lambda seed: _of_many_directions(seed)[1],
-                hints=(
-                    "A cosine of -1 is as far as one can get. Did you drop the sign, or sort the "
-                    "wrong way round?",
-                ),
-            ),
-            Part(
-                "n words without the query, even if others have its direction",
-                2,
-                _twins,
-                expected=lambda seed: ["movie", "picture"],
-                hints=(
-                    "The query is its own nearest neighbor: leave it out before you take the "
-                    "first n.",
-                    "Two other words here have a cosine of 1. Recognize the query by its name, "
-                    "not by its place or its cosine.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex02-2",
-        "Rare words weigh more",
-        kind="write",
-        level="standard",
-        minutes=25,
-        parts=(
-            Part(
-                "an array of one row per text, each the weighted mean",
-                2,
-                _weighted_rows,
-                like=np.zeros((3, DIM)),
-                rtol=0.02,
-                atol=0.02,
-                hints=(
-                    "Divide the weighted sum of the vectors by the sum of the weights, not by the "
-                    "number of words.",
-                    "The count is over all tokens of all training texts.",
-                    "A word that stands twice in a text enters both sums twice.",
-                ),
-            ),
-            Part(
-                "the counts come from the training texts alone",
-                2,
-                _rows_beside_others,
-                expected=lambda seed: {
-                    "difference that other texts make": np.zeros(DIM),
-                    "training texts make a difference": True,
-                },
-                hints=(
-                    "A text's row depends on the other texts that are embedded with it: the usual "
-                    "leak. Or it does not depend on the training texts at all.",
-                    "Count once, in train_texts, before you look at texts.",
-                ),
-            ),
-            Part(
-                "a word that is new to the training texts has weight 1",
-                1,
-                _new_word,
-                like=np.zeros((1, DIM)),
-                hints=(
-                    "A count of zero is no reason to leave a word out, as long as it has a vector.",
-                    "1 / (1 + 0) is 1. A Counter returns 0 for a word that it has not seen.",
-                ),
-            ),
-            Part(
-                "words without a vector change nothing",
-                1,
-                _unknown_words,
-                expected=lambda seed: {
-                    "difference that unknown words make": np.zeros(DIM),
-                    "the row is zero": False,
-                },
-                hints=(
-                    "A word without a vector is left out of both sums, also of the sum of the "
-                    "weights.",
-                    "Drop these words before you compute anything.",
-                ),
-            ),
-            Part(
-                "zeros for a text without any known word",
-                1,
-                _nothing_known,
-                expected=lambda seed: {
-                    "rows without a known word": np.zeros((2, DIM)),
-                    "the third row is zero": False,
-                },
-                hints=(
-                    "No weights, no mean: zero divided by zero. Such a text keeps its row.",
-                    "Start from np.zeros((len(texts), dim)) and fill the rows that have a word.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex02-3",
-        "What a mean cannot say",
-        kind="predict",
-        level="standard",
-        minutes=15,
-        answer="dict",
-        parts=(
-            Part(
-                "the score of a text",
-                1,
-                lambda answer, seed: answer["score"],
-                like=1.0,
-                rtol=0.01,
-                hints=(
-                    "The score of the mean is the mean of the scores. Over how many words?",
-                    "Four words have a vector.",
-                ),
-            ),
-            Part(
-                "where 'not good' becomes negative",
-                1,
-                lambda answer, seed: answer["not below"],
-                like=1.0,
-                rtol=0.01,
-                hints=(
-                    "Write the score of the two words as a mean, and set it to zero.",
-                    "(s + 3) / 2 = 0.",
-                ),
-            ),
-            Part(
-                "what happens to 'not bad'",
-                1,
-                lambda answer, seed: answer["not bad"],
-                options=("always positive", "always negative", "either, it depends on s"),
-                hints=("Insert the s that you found. It is the same word in both texts.",),
-            ),
-            Part(
-                "what weights can do about word order",
-                1,
-                lambda answer, seed: answer["weights"],
-                options=(
-                    "yes, if 'not' is rare",
-                    "yes, if the weights are learned",
-                    "no, whatever the weights",
-                ),
-                hints=("List the words of both texts, and the weight of each.",),
-            ),
-            Part(
-                "why the trick with 'not_good' needs vectors of our own",
-                1,
-                lambda answer, seed: answer["glove"],
-                options=(
-                    "GloVe leaves out 'not' as a stop word",
-                    "GloVe has no vector for 'not_good'",
-                    "GloVe's vector for 'not' holds the negation already",
-                ),
-                hints=("What does the mean do with a word that the vocabulary does not hold?",),
-            ),
-        ),
-    ),
+    Exercise("ex02-1", "Nearest neighbors", "write", "routine", 15, NEIGHBORS),
+    Exercise("ex02-2", "Rare words weigh more", "write", "standard", 25, WEIGHTED_MEAN),
+    Exercise("ex02-3", "What a mean cannot say", "predict", "standard", 15, WORD_ORDER),
 )

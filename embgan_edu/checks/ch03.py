@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.engine import Exercise, Part, Probe, entry
+from embgan_edu.checks.inputs import uniform
 
 # --- ex03-1: a balanced split --------------------------------------------------------------------
 
@@ -54,6 +55,37 @@ def _chance(split: Callable[..., Any], seed: int) -> dict[str, bool]:
     }
 
 
+BALANCED_DRAW = (
+    Part(
+        "as many training rows of every label",
+        _training_labels,
+        "Each label gets n_per_label rows, however frequent it is. The labels need not be 0, 1, "
+        "2, ...",
+        "Go through np.unique(y), and look at the rows of one label at a time.",
+        points=2,
+        expected={"label 2": 14, "label 5": 14, "label 9": 14},
+    ),
+    Part(
+        "every row once: in training or in test",
+        _bookkeeping,
+        "Test rows are all rows that are not training rows, each of them once.",
+        "np.setdiff1d(all rows, training rows) gives them.",
+        points=2,
+        expected={"no row in both": True, "no row twice": True, "no row left out": True},
+    ),
+    Part(
+        "by chance, and by the chance of rng alone",
+        _chance,
+        "Use the generator that is handed in for all that is random, and make no other one.",
+        "rng.permutation(rows)[:n_per_label] takes rows by chance.",
+        points=2,
+        expected={
+            "every row is drawn now and then": True,
+            "the same state of rng gives the same rows": True,
+        },
+    ),
+)
+
 # --- ex03-2: how many draws ----------------------------------------------------------------------
 
 SD = 2.0
@@ -68,17 +100,10 @@ def _pilot(seed: int, draws: int, luck: float) -> tuple[np.ndarray, np.ndarray]:
     return b + 0.5 + difference, b
 
 
-def _small_gain(seed: int) -> float:
-    return float(np.random.default_rng(seed).uniform(0.28, 0.32))
-
-
-def _draws_for_a_small_gain(
-    draws: int, luck: float
-) -> Callable[[Callable[..., Any], int], dict[str, Any]]:
-    def needed(answer: Callable[..., Any], seed: int) -> dict[str, Any]:
-        return {"draws": answer(*_pilot(seed, draws, luck), _small_gain(seed))}
-
-    return needed
+def _draws_for_a_small_gain(draws: int, luck: float) -> Probe:
+    return lambda needed, seed: {
+        "draws": needed(*_pilot(seed, draws, luck), uniform(seed, 0.28, 0.32))
+    }
 
 
 def _draws_for_a_large_gain(needed: Callable[..., Any], seed: int) -> dict[str, Any]:
@@ -101,37 +126,51 @@ def _fewest_draws(needed: Callable[..., Any], seed: int) -> dict[str, Any]:
     }
 
 
+HOW_MANY_DRAWS = (
+    Part(
+        "the luck of a draw that both methods share cancels",
+        _draws_for_a_small_gain(200, luck=4),
+        "Pair first: the deviation is that of a - b, not one that adds up those of a and of b.",
+        "Put it into the formula of the half-width; n is the unknown.",
+        "Try n = 2, 3, 4, ... until the half-width is below the gain.",
+        points=2,
+        like={"draws": 173},
+        rtol=0.03,
+    ),
+    Part(
+        "the deviation of a small pilot",
+        _draws_for_a_small_gain(5, luck=0),
+        "With five differences it matters whether you divide by n or by n - 1: ddof=1.",
+        like={"draws": 173},
+        rtol=0.03,
+    ),
+    Part(
+        "Student's quantile for the draws that you plan",
+        _draws_for_a_large_gain,
+        "For few draws, 1.96 is too small: the quantile of Student's t belongs there, with as "
+        "many degrees of freedom as you plan draws, less one.",
+        "It is not the number of draws in the pilot that counts here.",
+        "scipy.stats.t.ppf(0.975, n - 1)",
+        points=2,
+        like={"a gain": 5, "another gain": 7},
+    ),
+    Part(
+        "never fewer than two draws",
+        _fewest_draws,
+        "From one draw there is no deviation, and so no interval.",
+        expected={"a gain of 100 deviations": 2, "equal differences": 2},
+    ),
+)
+
 # --- ex03-3: a test for a leak -------------------------------------------------------------------
 
 Rows = np.ndarray
+Prepare = Callable[[Rows, Rows], tuple[Rows, Rows]]
 
 
 def _scaled(rows: Rows, by: Rows) -> Rows:
     result: Rows = (rows - by.mean(axis=0)) / by.std(axis=0)
     return result
-
-
-def _by_training_rows(train: Rows, test: Rows) -> tuple[Rows, Rows]:
-    return _scaled(train, train), _scaled(test, train)
-
-
-def _by_all_rows(train: Rows, test: Rows) -> tuple[Rows, Rows]:
-    both = np.concatenate([train, test])
-    return _scaled(train, both), _scaled(test, both)
-
-
-def _each_by_itself(train: Rows, test: Rows) -> tuple[Rows, Rows]:
-    return _scaled(train, train), _scaled(test, test)
-
-
-def _in_place(
-    prepare: Callable[[Rows, Rows], tuple[Rows, Rows]],
-) -> Callable[[Rows, Rows], tuple[Rows, Rows]]:
-    def overwrite(train: Rows, test: Rows) -> tuple[Rows, Rows]:
-        train[:], test[:] = prepare(train, test)
-        return train, test
-
-    return overwrite
 
 
 def _to_a_range(rows: Rows, by: Rows) -> Rows:
@@ -140,18 +179,31 @@ def _to_a_range(rows: Rows, by: Rows) -> Rows:
     return result
 
 
-def _range_of_training_rows(train: Rows, test: Rows) -> tuple[Rows, Rows]:
-    return _to_a_range(train, train), _to_a_range(test, train)
+def _by_training_rows(change: Callable[[Rows, Rows], Rows]) -> Prepare:
+    return lambda train, test: (change(train, train), change(test, train))
 
 
-def _range_of_all_rows(train: Rows, test: Rows) -> tuple[Rows, Rows]:
-    both = np.concatenate([train, test])
-    return _to_a_range(train, both), _to_a_range(test, both)
+def _by_all_rows(change: Callable[[Rows, Rows], Rows]) -> Prepare:
+    def prepare(train: Rows, test: Rows) -> tuple[Rows, Rows]:
+        both = np.concatenate([train, test])
+        return change(train, both), change(test, both)
+
+    return prepare
 
 
-def _verdicts(
-    *preparations: Callable[[Rows, Rows], tuple[Rows, Rows]], spread: float = 1.0
-) -> Callable[[Callable[..., Any], int], list[Any]]:
+def _each_by_itself(train: Rows, test: Rows) -> tuple[Rows, Rows]:
+    return _scaled(train, train), _scaled(test, test)
+
+
+def _in_place(prepare: Prepare) -> Prepare:
+    def overwrite(train: Rows, test: Rows) -> tuple[Rows, Rows]:
+        train[:], test[:] = prepare(train, test)
+        return train, test
+
+    return overwrite
+
+
+def _verdicts(*preparations: Prepare, spread: float = 1.0) -> Probe:
     """A probe: what the answer says of some preparations, each with arrays of its own."""
 
     def verdicts(leaks: Callable[..., Any], seed: int) -> list[Any]:
@@ -164,6 +216,47 @@ def _verdicts(
     return verdicts
 
 
+LEAK_TEST = (
+    Part(
+        "tells statistics of the training rows from statistics of all rows",
+        _verdicts(_by_training_rows(_scaled), _by_all_rows(_scaled)),
+        "Prepare the same training rows twice, with different test rows. May the result differ? "
+        "Compare values, not whole tuples.",
+        "np.allclose compares two arrays.",
+        points=3,
+        expected=[False, True],
+    ),
+    Part(
+        "finds test rows in units of their own",
+        _verdicts(_each_by_itself, _by_training_rows(_scaled)),
+        "Here the training rows come out right. Do you only look at these?",
+        "A test row must come out the same, whatever the other test rows are.",
+        "Keep the first test row, and change all others.",
+        points=2,
+        expected=[True, False],
+    ),
+    Part(
+        "no false alarm when the arrays are overwritten",
+        _verdicts(_in_place(_by_training_rows(_scaled)), _in_place(_by_all_rows(_scaled))),
+        "prepare may write into the arrays that it gets: the second run then starts from the "
+        "results of the first.",
+        "Hand in copies, in both runs.",
+        points=2,
+        expected=[False, True],
+    ),
+    Part(
+        "finds a leak that these test rows do not show",
+        _verdicts(_by_all_rows(_to_a_range), _by_training_rows(_to_a_range), spread=0.1),
+        "This one takes the smallest and the largest value of all rows, and here both are "
+        "training rows. How much do you change the test rows?",
+        "Change them so much that they become the largest and the smallest.",
+        expected=[True, False],
+    ),
+)
+
+
+# --- ex03-4: four training logs ------------------------------------------------------------------
+
 CAUSES = (
     "softmax applied twice",
     "training rows learned by heart",
@@ -172,214 +265,41 @@ CAUSES = (
     "test rows among the training rows",
 )
 
-
-def _entry(name: str) -> Callable[[Any, int], Any]:
-    return lambda answer, seed: answer[name]
-
+FOUR_LOGS = (
+    *(
+        Part(f"log {log}", entry(log), hint, options=CAUSES)
+        for log, hint in (
+            ("A", "What is learned of 100 rows is either a rule or the rows themselves."),
+            ("B", "A loss of 0.31 nats is -log 0.73. Where did you see 73 % before?"),
+            ("C", "The network can fit these rows. What was there to learn from them?"),
+            ("D", "The loss has the same value before and after 299 updates."),
+        )
+    ),
+    Part(
+        "the lowest loss that a softmax applied twice can reach with three labels",
+        entry("lowest loss"),
+        "What are the three probabilities at best, and what does the second softmax make of them?",
+        "The second softmax gets 1, 0 and 0.",
+        "The probability of the right label is e / (e + 2).",
+        points=2,
+        rtol=0.01,
+    ),
+    Part(
+        "what a half-width as large as the gain is good for",
+        entry("above zero"),
+        "The mean difference of an experiment lies above or below the true gain. What does the "
+        "interval need?",
+        options=(
+            "in about half of the experiments",
+            "in 95 % of the experiments",
+            "in nearly all experiments",
+        ),
+    ),
+)
 
 EXERCISES = (
-    Exercise(
-        "ex03-1",
-        "A balanced draw",
-        kind="write",
-        level="routine",
-        minutes=15,
-        parts=(
-            Part(
-                "as many training rows of every label",
-                2,
-                _training_labels,
-                expected=lambda seed: {"label 2": 14, "label 5": 14, "label 9": 14},
-                hints=(
-                    "Each label gets n_per_label rows, however frequent it is. The labels need "
-                    "not be 0, 1, 2, ...",
-                    "Go through np.unique(y), and look at the rows of one label at a time.",
-                ),
-            ),
-            Part(
-                "every row once: in training or in test",
-                2,
-                _bookkeeping,
-                expected=lambda seed: {
-                    "no row in both": True,
-                    "no row twice": True,
-                    "no row left out": True,
-                },
-                hints=(
-                    "Test rows are all rows that are not training rows, each of them once.",
-                    "np.setdiff1d(all rows, training rows) gives them.",
-                ),
-            ),
-            Part(
-                "by chance, and by the chance of rng alone",
-                2,
-                _chance,
-                expected=lambda seed: {
-                    "every row is drawn now and then": True,
-                    "the same state of rng gives the same rows": True,
-                },
-                hints=(
-                    "Use the generator that is handed in for all that is random, and make no "
-                    "other one.",
-                    "rng.permutation(rows)[:n_per_label] takes rows by chance.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex03-2",
-        "How many draws",
-        kind="write",
-        level="standard",
-        minutes=20,
-        parts=(
-            Part(
-                "the luck of a draw that both methods share cancels",
-                2,
-                _draws_for_a_small_gain(200, luck=4),
-                like={"draws": 173},
-                rtol=0.03,
-                hints=(
-                    "Pair first: the deviation is that of a - b, not one that adds up those of a "
-                    "and of b.",
-                    "Put it into the formula of the half-width; n is the unknown.",
-                    "Try n = 2, 3, 4, ... until the half-width is below the gain.",
-                ),
-            ),
-            Part(
-                "the deviation of a small pilot",
-                1,
-                _draws_for_a_small_gain(5, luck=0),
-                like={"draws": 173},
-                rtol=0.03,
-                hints=(
-                    "With five differences it matters whether you divide by n or by n - 1: ddof=1.",
-                ),
-            ),
-            Part(
-                "Student's quantile for the draws that you plan",
-                2,
-                _draws_for_a_large_gain,
-                like={"a gain": 5, "another gain": 7},
-                hints=(
-                    "For few draws, 1.96 is too small: the quantile of Student's t belongs there, "
-                    "with as many degrees of freedom as you plan draws, less one.",
-                    "It is not the number of draws in the pilot that counts here.",
-                    "scipy.stats.t.ppf(0.975, n - 1)",
-                ),
-            ),
-            Part(
-                "never fewer than two draws",
-                1,
-                _fewest_draws,
-                expected=lambda seed: {"a gain of 100 deviations": 2, "equal differences": 2},
-                hints=("From one draw there is no deviation, and so no interval.",),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex03-3",
-        "A test that finds the leak",
-        kind="write",
-        level="open",
-        minutes=30,
-        parts=(
-            Part(
-                "tells statistics of the training rows from statistics of all rows",
-                3,
-                _verdicts(_by_training_rows, _by_all_rows),
-                expected=lambda seed: [False, True],
-                hints=(
-                    "Prepare the same training rows twice, with different test rows. May the "
-                    "result differ? Compare values, not whole tuples.",
-                    "np.allclose compares two arrays.",
-                ),
-            ),
-            Part(
-                "finds test rows in units of their own",
-                2,
-                _verdicts(_each_by_itself, _by_training_rows),
-                expected=lambda seed: [True, False],
-                hints=(
-                    "Here the training rows come out right. Do you only look at these?",
-                    "A test row must come out the same, whatever the other test rows are.",
-                    "Keep the first test row, and change all others.",
-                ),
-            ),
-            Part(
-                "no false alarm when the arrays are overwritten",
-                2,
-                _verdicts(_in_place(_by_training_rows), _in_place(_by_all_rows)),
-                expected=lambda seed: [False, True],
-                hints=(
-                    "prepare may write into the arrays that it gets: the second run then starts "
-                    "from the results of the first.",
-                    "Hand in copies, in both runs.",
-                ),
-            ),
-            Part(
-                "finds a leak that these test rows do not show",
-                1,
-                _verdicts(_range_of_all_rows, _range_of_training_rows, spread=0.1),
-                expected=lambda seed: [True, False],
-                hints=(
-                    "This one takes the smallest and the largest value of all rows, and here both "
-                    "are training rows. How much do you change the test rows?",
-                    "Change them so much that they become the largest and the smallest.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex03-4",
-        "Four training logs",
-        kind="diagnose",
-        level="standard",
-        minutes=15,
-        answer="dict",
-        parts=(
-            *(
-                Part(
-                    f"log {log}",
-                    1,
-                    _entry(log),
-                    options=CAUSES,
-                    hints=(hint,),
-                )
-                for log, hint in (
-                    ("A", "What is learned of 100 rows is either a rule or the rows themselves."),
-                    ("B", "A loss of 0.31 nats is -log 0.73. Where did you see 73 % before?"),
-                    ("C", "The network can fit these rows. What was there to learn from them?"),
-                    ("D", "The loss has the same value before and after 299 updates."),
-                )
-            ),
-            Part(
-                "the lowest loss that a softmax applied twice can reach with three labels",
-                2,
-                _entry("lowest loss"),
-                like=1.0,
-                rtol=0.01,
-                hints=(
-                    "What are the three probabilities at best, and what does the second softmax "
-                    "make of them?",
-                    "The second softmax gets 1, 0 and 0.",
-                    "The probability of the right label is e / (e + 2).",
-                ),
-            ),
-            Part(
-                "what a half-width as large as the gain is good for",
-                1,
-                _entry("above zero"),
-                options=(
-                    "in about half of the experiments",
-                    "in 95 % of the experiments",
-                    "in nearly all experiments",
-                ),
-                hints=(
-                    "The mean difference of an experiment lies above or below the true gain. What "
-                    "does the interval need?",
-                ),
-            ),
-        ),
-    ),
+    Exercise("ex03-1", "A balanced draw", "write", "routine", 15, BALANCED_DRAW),
+    Exercise("ex03-2", "How many draws", "write", "standard", 20, HOW_MANY_DRAWS),
+    Exercise("ex03-3", "A test that finds the leak", "write", "open", 30, LEAK_TEST),
+    Exercise("ex03-4", "Four training logs", "diagnose", "standard", 15, FOUR_LOGS),
 )

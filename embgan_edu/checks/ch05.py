@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.engine import Exercise, Part, Probe, entry
 
 Cloud = np.ndarray[Any, Any]
 
@@ -24,7 +24,7 @@ def _precision_of_random_clouds(precision: Callable[..., Any], seed: int) -> Clo
     return np.array([precision(real, synthetic, k) for k in (1, 2, 4)])
 
 
-def _precision_on_a_line(real: list[float], synthetic: list[float]) -> Callable[..., Any]:
+def _precision_on_a_line(real: list[float], synthetic: list[float]) -> Probe:
     """A probe: precision of points on a line, in units that follow from the seed."""
 
     def probe(precision: Callable[..., Any], seed: int) -> Any:
@@ -36,22 +36,47 @@ def _precision_on_a_line(real: list[float], synthetic: list[float]) -> Callable[
     return probe
 
 
+PRECISION = (
+    Part(
+        "the share of random clouds, for three numbers of neighbors",
+        _precision_of_random_clouds,
+        "Whose balls are they, and which rows are counted? Swapped roles give recall.",
+        "A row is at distance 0 from itself, and it is no neighbor of its own.",
+        "cdist(synthetic, real) <= radii of the real rows; any over the real rows; mean over the "
+        "synthetic ones.",
+        points=2,
+        like=np.zeros(3),
+    ),
+    Part(
+        "any ball counts, not only that of the nearest real row",
+        _precision_on_a_line([0, 1, 10, 30], [2.5, 100, -3, 5]),
+        "A synthetic row can lie outside the ball of the real row nearest to it, and inside the "
+        "larger ball of another one.",
+        "Compare all distances with all radii, then ask for any.",
+        expected=0.5,
+    ),
+    Part(
+        "a ball holds its surface",
+        _precision_on_a_line([0, 1, 100, 101], [0.5, 2, 103, 60]),
+        "The formula has <=, not <.",
+        expected=0.5,
+    ),
+    Part(
+        "synthetic rows that coincide count one by one",
+        _precision_on_a_line([0, 1, 100, 101], [0.5, 0.5, 0.5, 50]),
+        "The mean is over the synthetic rows, not over the real ones.",
+        expected=0.75,
+    ),
+)
+
 # --- ex05-2: a Vendi score that sees distances ---------------------------------------------------
 
 SCALE = 1.5
 
 
-def _score_of_a_random_cloud(score: Callable[..., Any], seed: int) -> Any:
-    return score(_random(seed, 25, 3), SCALE)
-
-
-def _score_of_far_rows(score: Callable[..., Any], seed: int) -> Any:
-    return score(1000.0 * np.arange(_rows(seed))[:, None] + _random(seed, 1, 4), SCALE)
-
-
-def _score_of_copies(score: Callable[..., Any], seed: int) -> Any:
+def _far_rows(seed: int, copies: int = 1) -> Cloud:
     far = 1000.0 * np.arange(_rows(seed))[:, None] + _random(seed, 1, 4)
-    return score(np.repeat(far, 9, axis=0), SCALE)
+    return far.repeat(copies, axis=0)
 
 
 def _rows(seed: int) -> int:
@@ -68,6 +93,43 @@ def _score_of_other_clouds(score: Callable[..., Any], seed: int) -> dict[str, bo
         ),
     }
 
+
+VENDI_SCORE = (
+    Part(
+        "the score of a random cloud",
+        lambda score, seed: score(_random(seed, 25, 3), SCALE),
+        "The kernel has the squared distance over twice the squared scale.",
+        "Take the eigenvalues of K / n, so that they add up to 1.",
+        "exp of -sum(w * log(w)), with natural logarithms, over the eigenvalues w.",
+        points=2,
+    ),
+    Part(
+        "n rows far from each other count as n",
+        lambda score, seed: score(_far_rows(seed), SCALE),
+        "Here K is the identity. Have you divided by n?",
+        expected=lambda seed: float(_rows(seed)),
+    ),
+    Part(
+        "copies of these rows count no more",
+        lambda score, seed: score(_far_rows(seed, copies=9), SCALE),
+        "Copies give eigenvalues of zero, and rounding makes some of them negative. What is 0 * "
+        "log(0)?",
+        "Leave out the eigenvalues that are nothing but rounding.",
+        points=2,
+        expected=lambda seed: float(_rows(seed)),
+    ),
+    Part(
+        "sees a cloud shrink, and does not see it move",
+        _score_of_other_clouds,
+        "Cosines see directions only. This kernel takes distances between the rows.",
+        "Do not divide the distances by anything that is measured of the same cloud.",
+        points=2,
+        expected={
+            "a cloud of half the size counts less": True,
+            "a moved cloud counts the same, and more than one row": True,
+        },
+    ),
+)
 
 # --- ex05-3: an attack on coverage ---------------------------------------------------------------
 
@@ -88,10 +150,6 @@ def _attacked(attack: Callable[..., Any], real: Cloud, group: Cloud) -> dict[str
 
 def _one_group(seed: int) -> Cloud:
     return _random(seed, 240, 40) + 3
-
-
-def _attack_on_one_group(attack: Callable[..., Any], seed: int) -> dict[str, bool]:
-    return _attacked(attack, _one_group(seed), np.zeros(240))
 
 
 def _attack_on_eight_groups(attack: Callable[..., Any], seed: int) -> dict[str, bool]:
@@ -115,6 +173,34 @@ _WIN = {
 }
 
 
+ATTACK = (
+    Part(
+        "as many rows as asked for, of at most 30 kinds",
+        _shape,
+        "Repeat the few rows until there are enough. Repeat them exactly.",
+        expected=lambda seed: [(300 + seed % 50, 40), True],
+    ),
+    Part(
+        "covers one group in 40 dimensions",
+        lambda attack, seed: _attacked(attack, _one_group(seed), np.zeros(240)),
+        "Real rows lie at the rim of a group, and few neighbors are near. A place between many "
+        "rows is near to all of them.",
+        "In many dimensions a row's fifth neighbor is farther than the mean.",
+        points=2,
+        expected=_WIN,
+    ),
+    Part(
+        "covers eight groups that lie far apart",
+        _attack_on_eight_groups,
+        "The mean of all rows lies between the groups, where no row is. Every group needs rows of "
+        "its own.",
+        "You know an algorithm that puts 30 centers among the rows.",
+        "KMeans of scikit-learn has the centers in cluster_centers_.",
+        points=3,
+        expected=_WIN,
+    ),
+)
+
 # --- ex05-4: which illness? ----------------------------------------------------------------------
 
 ILLNESSES = (
@@ -129,188 +215,36 @@ ILLNESSES = (
 
 
 def _patient(letter: str, *hints: str) -> Part:
-    return Part(
-        f"patient {letter}",
-        1,
-        lambda answer, seed: answer[letter],
-        options=ILLNESSES,
-        hints=hints,
-    )
+    return Part(f"patient {letter}", entry(letter), *hints, options=ILLNESSES)
 
+
+SIX_PATIENTS = (
+    _patient(
+        "A",
+        "The rows themselves are as diverse as real ones, so it is the labels. Random labels "
+        "teach nothing. Far below one half is more than nothing.",
+    ),
+    _patient(
+        "B",
+        "It is not the labels alone. Look at the coverage, and at how many directions are used.",
+    ),
+    _patient(
+        "C",
+        "What does an authenticity of 0 say? And what do labels say that a classifier of the "
+        "training rows knows by heart?",
+    ),
+    _patient("D", "How many directions are in use? Compare the Vendi ratio of the chapter's GAN."),
+    _patient("E", "The chapter does this to real rows. Which of recall and coverage falls?"),
+    _patient(
+        "F",
+        "The mirror image of another patient: recall and coverage have changed places.",
+        "Cosines from the center do not see how far out a row lies.",
+    ),
+)
 
 EXERCISES = (
-    Exercise(
-        "ex05-1",
-        "Precision, the neighbor of recall",
-        kind="write",
-        level="routine",
-        minutes=15,
-        parts=(
-            Part(
-                "the share of random clouds, for three numbers of neighbors",
-                2,
-                _precision_of_random_clouds,
-                like=np.zeros(3),
-                hints=(
-                    "Whose balls are they, and which rows are counted? Swapped roles give recall.",
-                    "A row is at distance 0 from itself, and it is no neighbor of its own.",
-                    "cdist(synthetic, real) <= radii of the real rows; any over the real rows; "
-                    "mean over the synthetic ones.",
-                ),
-            ),
-            Part(
-                "any ball counts, not only that of the nearest real row",
-                1,
-                _precision_on_a_line([0, 1, 10, 30], [2.5, 100, -3, 5]),
-                expected=lambda seed: 0.5,
-                hints=(
-                    "A synthetic row can lie outside the ball of the real row nearest to it, and "
-                    "inside the larger ball of another one.",
-                    "Compare all distances with all radii, then ask for any.",
-                ),
-            ),
-            Part(
-                "a ball holds its surface",
-                1,
-                _precision_on_a_line([0, 1, 100, 101], [0.5, 2, 103, 60]),
-                expected=lambda seed: 0.5,
-                hints=("The formula has <=, not <.",),
-            ),
-            Part(
-                "synthetic rows that coincide count one by one",
-                1,
-                _precision_on_a_line([0, 1, 100, 101], [0.5, 0.5, 0.5, 50]),
-                expected=lambda seed: 0.75,
-                hints=("The mean is over the synthetic rows, not over the real ones.",),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex05-2",
-        "A Vendi score that sees distances",
-        kind="write",
-        level="standard",
-        minutes=20,
-        parts=(
-            Part(
-                "the score of a random cloud",
-                2,
-                _score_of_a_random_cloud,
-                like=1.0,
-                hints=(
-                    "The kernel has the squared distance over twice the squared scale.",
-                    "Take the eigenvalues of K / n, so that they add up to 1.",
-                    "exp of -sum(w * log(w)), with natural logarithms, over the eigenvalues w.",
-                ),
-            ),
-            Part(
-                "n rows far from each other count as n",
-                1,
-                _score_of_far_rows,
-                expected=lambda seed: float(_rows(seed)),
-                hints=("Here K is the identity. Have you divided by n?",),
-            ),
-            Part(
-                "copies of these rows count no more",
-                2,
-                _score_of_copies,
-                expected=lambda seed: float(_rows(seed)),
-                hints=(
-                    "Copies give eigenvalues of zero, and rounding makes some of them negative. "
-                    "What is 0 * log(0)?",
-                    "Leave out the eigenvalues that are nothing but rounding.",
-                ),
-            ),
-            Part(
-                "sees a cloud shrink, and does not see it move",
-                2,
-                _score_of_other_clouds,
-                expected=lambda seed: {
-                    "a cloud of half the size counts less": True,
-                    "a moved cloud counts the same, and more than one row": True,
-                },
-                hints=(
-                    "Cosines see directions only. This kernel takes distances between the rows.",
-                    "Do not divide the distances by anything that is measured of the same cloud.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex05-3",
-        "Fool coverage with thirty rows",
-        kind="write",
-        level="open",
-        minutes=25,
-        parts=(
-            Part(
-                "as many rows as asked for, of at most 30 kinds",
-                1,
-                _shape,
-                expected=lambda seed: [(300 + seed % 50, 40), True],
-                hints=("Repeat the few rows until there are enough. Repeat them exactly.",),
-            ),
-            Part(
-                "covers one group in 40 dimensions",
-                2,
-                _attack_on_one_group,
-                expected=lambda seed: _WIN,
-                hints=(
-                    "Real rows lie at the rim of a group, and few neighbors are near. A place "
-                    "between many rows is near to all of them.",
-                    "In many dimensions a row's fifth neighbor is farther than the mean.",
-                ),
-            ),
-            Part(
-                "covers eight groups that lie far apart",
-                3,
-                _attack_on_eight_groups,
-                expected=lambda seed: _WIN,
-                hints=(
-                    "The mean of all rows lies between the groups, where no row is. Every group "
-                    "needs rows of its own.",
-                    "You know an algorithm that puts 30 centers among the rows.",
-                    "KMeans of scikit-learn has the centers in cluster_centers_.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex05-4",
-        "Six patients",
-        kind="diagnose",
-        level="standard",
-        minutes=15,
-        answer="dict",
-        parts=(
-            _patient(
-                "A",
-                "The rows themselves are as diverse as real ones, so it is the labels. Random "
-                "labels teach nothing. Far below one half is more than nothing.",
-            ),
-            _patient(
-                "B",
-                "It is not the labels alone. Look at the coverage, and at how many directions are "
-                "used.",
-            ),
-            _patient(
-                "C",
-                "What does an authenticity of 0 say? And what do labels say that a classifier of "
-                "the training rows knows by heart?",
-            ),
-            _patient(
-                "D",
-                "How many directions are in use? Compare the Vendi ratio of the chapter's GAN.",
-            ),
-            _patient(
-                "E",
-                "The chapter does this to real rows. Which of recall and coverage falls?",
-            ),
-            _patient(
-                "F",
-                "The mirror image of another patient: recall and coverage have changed places.",
-                "Cosines from the center do not see how far out a row lies.",
-            ),
-        ),
-    ),
+    Exercise("ex05-1", "Precision, the neighbor of recall", "write", "routine", 15, PRECISION),
+    Exercise("ex05-2", "A Vendi score that sees distances", "write", "standard", 20, VENDI_SCORE),
+    Exercise("ex05-3", "Fool coverage with thirty rows", "write", "open", 25, ATTACK),
+    Exercise("ex05-4", "Six patients", "diagnose", "standard", 15, SIX_PATIENTS),
 )

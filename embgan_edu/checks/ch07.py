@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from embgan_edu.checks.engine import Exercise, Part
-from embgan_edu.checks.inputs import normal
+from embgan_edu.checks.engine import Exercise, Part, Probe
+from embgan_edu.checks.inputs import normal, seeded, weights_of
 
 FOLDS, FEATURES, CONSTANT = 5, 4, 0
 
@@ -60,6 +60,42 @@ def _without_variance(answer: Callable[..., Any], seed: int) -> list[np.ndarray]
     return [rows[:, CONSTANT] for rows in found]
 
 
+UNITS = (
+    Part(
+        "the tweets are in their own units",
+        lambda answer, seed: _Fold(seed).come_out(answer)[0],
+        "Whose mean and standard deviation does a tweet get? The reviews have no say in the units "
+        "of the tweets.",
+        "The mean and the standard deviation of all tweets, feature by feature (axis=0), divided "
+        "by the number of rows.",
+        points=2,
+        expected=lambda seed: _Fold(seed).tweets,
+    ),
+    Part(
+        "the four fifths have mean 0 and standard deviation 1",
+        lambda answer, seed: _Fold(seed).come_out(answer)[1],
+        "Cut first, then compute the units. Did the voting fifth have a say in them?",
+        "Row i votes where i % 5 == k. The other rows keep their order.",
+        expected=lambda seed: _Fold(seed).fit,
+    ),
+    Part(
+        "the voting fifth is in the units of the four fifths",
+        lambda answer, seed: _Fold(seed).come_out(answer)[2],
+        "The voting rows stand for reviews that nobody has seen: they set no units, not even "
+        "their own.",
+        "Use the mean and the standard deviation of the four fifths once more.",
+        points=2,
+        expected=lambda seed: _Fold(seed).vote,
+    ),
+    Part(
+        "a feature that does not vary is only centered",
+        _without_variance,
+        "A standard deviation of 0 cannot divide anything.",
+        "Put 1 in its place, with np.where.",
+        expected=[np.zeros(16), np.zeros(12), np.zeros(3)],
+    ),
+)
+
 # --- ex07-2: a warm start ------------------------------------------------------------------------
 
 LATENT, DIM, ROWS = 3, 4, 7
@@ -80,8 +116,7 @@ class _Started:
 
     def __init__(self, answer: Callable[..., Any], seed: int, frozen: bool = False) -> None:
         self.rate = 0.01 * (1 + seed % 3)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + 1)
+        with seeded(seed + 1):
             self.G, self.D = _new_generator(), _new_discriminator()
             with torch.no_grad():  # gives the running averages something to remember
                 for _ in range(5):
@@ -94,22 +129,20 @@ class _Started:
         self.z, self.x = normal(seed + 2, ROWS, LATENT), normal(seed + 3, ROWS, DIM)
 
 
-def _same_generator(answer: Callable[..., Any], seed: int) -> Tensor:
-    # In training mode batch normalization does not look at its running averages.
-    s = _Started(answer, seed)
-    difference: Tensor = s.new_G.train()(s.z) - s.G.train()(s.z)
-    return difference
+def _generators_differ(training: bool) -> Probe:
+    """A probe: how the generators differ. In training they do not look at running averages."""
+
+    def probe(answer: Callable[..., Any], seed: int) -> Tensor:
+        s = _Started(answer, seed)
+        difference: Tensor = s.new_G.train(training)(s.z) - s.G.train(training)(s.z)
+        return difference
+
+    return probe
 
 
-def _same_discriminator(answer: Callable[..., Any], seed: int) -> Tensor:
+def _discriminators_differ(answer: Callable[..., Any], seed: int) -> Tensor:
     s = _Started(answer, seed)
     difference: Tensor = s.new_D(s.x) - s.D(s.x)
-    return difference
-
-
-def _same_averages(answer: Callable[..., Any], seed: int) -> Tensor:
-    s = _Started(answer, seed)
-    difference: Tensor = s.new_G.eval()(s.z) - s.G.eval()(s.z)
     return difference
 
 
@@ -139,20 +172,15 @@ def _moves(answer: Callable[..., Any], seed: int) -> dict[str, Tensor]:
     networks = (s.new_G, s.new_D)
     found = {}
     for name, optimizer in (("G", s.G_optimizer), ("D", s.D_optimizer)):
-        before = [[p.detach().clone() for p in network.parameters()] for network in networks]
+        before = [weights_of(network) for network in networks]
         for network in networks:
             for parameter in network.parameters():
                 # Not 1: plain gradient descent would then look like Adam.
                 parameter.grad = torch.full_like(parameter, 5.0)
         optimizer.step()
         moved = [
-            torch.cat(
-                [
-                    (p.detach() - old).abs().flatten()
-                    for p, old in zip(n.parameters(), olds, strict=True)
-                ]
-            ).mean()
-            for n, olds in zip(networks, before, strict=True)
+            (weights_of(network) - old).abs().mean()
+            for network, old in zip(networks, before, strict=True)
         ]
         found[f"{name}'s optimizer moves G, D"] = torch.stack(moved) / s.rate
     return found
@@ -170,6 +198,66 @@ def _ready(answer: Callable[..., Any], seed: int) -> dict[str, bool]:
         "old networks thawed": trainable(s.G) or trainable(s.D),
     }
 
+
+WARM_START = (
+    Part(
+        "the new generator has the old weights",
+        _generators_differ(training=True),
+        "The new generator still has random weights, or some of them.",
+        expected=torch.zeros(ROWS, DIM),
+    ),
+    Part(
+        "the new discriminator has the old weights",
+        _discriminators_differ,
+        "A fresh discriminator is the usual mistake: its first verdicts would push a good "
+        "generator anywhere.",
+        "Copy both networks.",
+        expected=torch.zeros(ROWS),
+    ),
+    Part(
+        "the running averages come along",
+        _generators_differ(training=False),
+        "parameters() leaves out the running averages of batch normalization.",
+        "state_dict() has them.",
+        expected=torch.zeros(ROWS, DIM),
+    ),
+    Part(
+        "a change of the new networks does not change the old ones",
+        _tied,
+        "Old and new share their memory: a second name for a network, or for its tensors, is not "
+        "a copy.",
+        "Assigning p.data = q.data makes two parameters look at one tensor.",
+        "load_state_dict copies the numbers; so does copy.deepcopy of a network.",
+        points=2,
+        expected={"new networks changed": True, "old networks changed": False},
+    ),
+    Part(
+        "each optimizer moves its own new network, as Adam does",
+        _moves,
+        "Whose parameters does each optimizer hold? An optimizer that was made for the old "
+        "networks never moves the new ones.",
+        "Make the new networks first, then torch.optim.Adam(new.parameters(), lr=rate) for each "
+        "of the two.",
+        points=2,
+        expected={
+            "G's optimizer moves G, D": torch.tensor([1.0, 0.0]),
+            "D's optimizer moves G, D": torch.tensor([0.0, 1.0]),
+        },
+        rtol=0.01,
+        atol=1e-3,
+    ),
+    Part(
+        "ready to train, also after frozen networks",
+        _ready,
+        "deepcopy also copies that a network is frozen, and in evaluation mode.",
+        "Call train() and requires_grad_(True) on the new networks, and on them only.",
+        expected={
+            "new networks in training mode": True,
+            "new networks want gradients": True,
+            "old networks thawed": False,
+        },
+    ),
+)
 
 # --- ex07-3: an honest number of steps -----------------------------------------------------------
 
@@ -248,14 +336,6 @@ def _overlaps(answer: Callable[..., Any], seed: int) -> dict[str, Any]:
     }
 
 
-def _chosen(answer: Callable[..., Any], seed: int) -> float:
-    return _Trainer(seed, _Trainer.inside_best(seed)).played(answer)[0]
-
-
-def _chosen_against_test_rows(answer: Callable[..., Any], seed: int) -> list[float]:
-    return [_Trainer(seed, place).played(answer)[0] for place in (0, LATER)]
-
-
 def _moment(seed: int) -> float:
     trainer = _Trainer(seed, LATER)
     return float(trainer.moments[trainer.best])
@@ -266,208 +346,60 @@ def _test_gain(seed: int) -> float:
     return float(trainer.table[trainer.test, trainer.best].mean())
 
 
+HONEST_STEPS = (
+    Part(
+        "five folds, in which every training row votes once",
+        _votes,
+        "Five calls of gain, with another fifth of the training rows as voters in each: does "
+        "every row get its turn?",
+        "gain takes row numbers out of train, not positions in train.",
+        "np.array_split(train, 5) gives the fifths.",
+        expected=lambda seed: {"folds": 5, "rows that vote": np.sort(_Trainer(seed, LATER).train)},
+    ),
+    Part(
+        "voters do not train, and all others do",
+        _overlaps,
+        "Do the folds overlap? Rows that vote on a network that was trained on them have learned "
+        "their own labels by heart.",
+        "np.setdiff1d(train, vote) is what trains.",
+        points=2,
+        expected={
+            "training rows voted": True,
+            "votes on networks that know the row": 0,
+            "rows that neither train nor vote": 0,
+        },
+    ),
+    Part(
+        "returns the number of steps with the highest mean gain",
+        lambda answer, seed: _Trainer(seed, _Trainer.inside_best(seed)).played(answer)[0],
+        "Take the mean over the folds first, then the largest; return the number of steps, not "
+        "its position.",
+        "Votes on rows that trained prefer the longest training.",
+        expected=_moment,
+    ),
+    Part(
+        "the test rows have no say in the number of steps",
+        lambda answer, seed: [_Trainer(seed, place).played(answer)[0] for place in (0, LATER)],
+        "The number changes with the test rows' gain. Was it chosen on test rows?",
+        "Choose before the first call of gain that names the test rows.",
+        points=2,
+        expected=lambda seed: [_moment(seed)] * 2,
+    ),
+    Part(
+        "reports the test gain at that number, after training on all training rows",
+        lambda answer, seed: _Trainer(seed, LATER).played(answer)[1],
+        "One more call of gain: all training rows train, the test rows vote. Read it at the "
+        "number that you chose.",
+        "Not the largest test gain, and not the gain inside the folds.",
+        points=2,
+        expected=_test_gain,
+    ),
+)
+
 EXERCISES = (
+    Exercise("ex07-1", "Units without the voters", "write", "routine", 15, UNITS),
     Exercise(
-        "ex07-1",
-        "Units without the voters",
-        kind="write",
-        level="routine",
-        minutes=15,
-        parts=(
-            Part(
-                "the tweets are in their own units",
-                2,
-                lambda answer, seed: _Fold(seed).come_out(answer)[0],
-                expected=lambda seed: _Fold(seed).tweets,
-                hints=(
-                    "Whose mean and standard deviation does a tweet get? The reviews have no say "
-                    "in the units of the tweets.",
-                    "The mean and the standard deviation of all tweets, feature by feature "
-                    "(axis=0), divided by the number of rows.",
-                ),
-            ),
-            Part(
-                "the four fifths have mean 0 and standard deviation 1",
-                1,
-                lambda answer, seed: _Fold(seed).come_out(answer)[1],
-                expected=lambda seed: _Fold(seed).fit,
-                hints=(
-                    "Cut first, then compute the units. Did the voting fifth have a say in them?",
-                    "Row i votes where i % 5 == k. The other rows keep their order.",
-                ),
-            ),
-            Part(
-                "the voting fifth is in the units of the four fifths",
-                2,
-                lambda answer, seed: _Fold(seed).come_out(answer)[2],
-                expected=lambda seed: _Fold(seed).vote,
-                hints=(
-                    "The voting rows stand for reviews that nobody has seen: they set no units, "
-                    "not even their own.",
-                    "Use the mean and the standard deviation of the four fifths once more.",
-                ),
-            ),
-            Part(
-                "a feature that does not vary is only centered",
-                1,
-                _without_variance,
-                expected=lambda seed: [np.zeros(16), np.zeros(12), np.zeros(3)],
-                hints=(
-                    "A standard deviation of 0 cannot divide anything.",
-                    "Put 1 in its place, with np.where.",
-                ),
-            ),
-        ),
+        "ex07-2", "A warm start that leaves the old GAN alone", "write", "standard", 20, WARM_START
     ),
-    Exercise(
-        "ex07-2",
-        "A warm start that leaves the old GAN alone",
-        kind="write",
-        level="standard",
-        minutes=20,
-        parts=(
-            Part(
-                "the new generator has the old weights",
-                1,
-                _same_generator,
-                expected=lambda seed: torch.zeros(ROWS, DIM),
-                hints=("The new generator still has random weights, or some of them.",),
-            ),
-            Part(
-                "the new discriminator has the old weights",
-                1,
-                _same_discriminator,
-                expected=lambda seed: torch.zeros(ROWS),
-                hints=(
-                    "A fresh discriminator is the usual mistake: its first verdicts would push a "
-                    "good generator anywhere.",
-                    "Copy both networks.",
-                ),
-            ),
-            Part(
-                "the running averages come along",
-                1,
-                _same_averages,
-                expected=lambda seed: torch.zeros(ROWS, DIM),
-                hints=(
-                    "parameters() leaves out the running averages of batch normalization.",
-                    "state_dict() has them.",
-                ),
-            ),
-            Part(
-                "a change of the new networks does not change the old ones",
-                2,
-                _tied,
-                expected=lambda seed: {"new networks changed": True, "old networks changed": False},
-                hints=(
-                    "Old and new share their memory: a second name for a network, or for its "
-                    "tensors, is not a copy.",
-                    "Assigning p.data = q.data makes two parameters look at one tensor.",
-                    "load_state_dict copies the numbers; so does copy.deepcopy of a network.",
-                ),
-            ),
-            Part(
-                "each optimizer moves its own new network, as Adam does",
-                2,
-                _moves,
-                expected=lambda seed: {
-                    "G's optimizer moves G, D": torch.tensor([1.0, 0.0]),
-                    "D's optimizer moves G, D": torch.tensor([0.0, 1.0]),
-                },
-                rtol=0.01,
-                atol=1e-3,
-                hints=(
-                    "Whose parameters does each optimizer hold? An optimizer that was made for "
-                    "the old networks never moves the new ones.",
-                    "Make the new networks first, then torch.optim.Adam(new.parameters(), lr=rate)"
-                    " for each of the two.",
-                ),
-            ),
-            Part(
-                "ready to train, also after frozen networks",
-                1,
-                _ready,
-                expected=lambda seed: {
-                    "new networks in training mode": True,
-                    "new networks want gradients": True,
-                    "old networks thawed": False,
-                },
-                hints=(
-                    "deepcopy also copies that a network is frozen, and in evaluation mode.",
-                    "Call train() and requires_grad_(True) on the new networks, and on them only.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex07-3",
-        "An honest number of steps",
-        kind="write",
-        level="open",
-        minutes=30,
-        parts=(
-            Part(
-                "five folds, in which every training row votes once",
-                1,
-                _votes,
-                expected=lambda seed: {
-                    "folds": 5,
-                    "rows that vote": np.sort(_Trainer(seed, LATER).train),
-                },
-                hints=(
-                    "Five calls of gain, with another fifth of the training rows as voters in "
-                    "each: does every row get its turn?",
-                    "gain takes row numbers out of train, not positions in train.",
-                    "np.array_split(train, 5) gives the fifths.",
-                ),
-            ),
-            Part(
-                "voters do not train, and all others do",
-                2,
-                _overlaps,
-                expected=lambda seed: {
-                    "training rows voted": True,
-                    "votes on networks that know the row": 0,
-                    "rows that neither train nor vote": 0,
-                },
-                hints=(
-                    "Do the folds overlap? Rows that vote on a network that was trained on them "
-                    "have learned their own labels by heart.",
-                    "np.setdiff1d(train, vote) is what trains.",
-                ),
-            ),
-            Part(
-                "returns the number of steps with the highest mean gain",
-                1,
-                _chosen,
-                expected=_moment,
-                hints=(
-                    "Take the mean over the folds first, then the largest; return the number of "
-                    "steps, not its position.",
-                    "Votes on rows that trained prefer the longest training.",
-                ),
-            ),
-            Part(
-                "the test rows have no say in the number of steps",
-                2,
-                _chosen_against_test_rows,
-                expected=lambda seed: [_moment(seed)] * 2,
-                hints=(
-                    "The number changes with the test rows' gain. Was it chosen on test rows?",
-                    "Choose before the first call of gain that names the test rows.",
-                ),
-            ),
-            Part(
-                "reports the test gain at that number, after training on all training rows",
-                2,
-                lambda answer, seed: _Trainer(seed, LATER).played(answer)[1],
-                expected=_test_gain,
-                hints=(
-                    "One more call of gain: all training rows train, the test rows vote. Read it "
-                    "at the number that you chose.",
-                    "Not the largest test gain, and not the gain inside the folds.",
-                ),
-            ),
-        ),
-    ),
+    Exercise("ex07-3", "An honest number of steps", "write", "open", 30, HONEST_STEPS),
 )

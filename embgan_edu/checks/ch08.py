@@ -4,18 +4,51 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from embgan_edu.checks.engine import Exercise, Part
-from embgan_edu.checks.inputs import normal
+from embgan_edu.checks.engine import Exercise, Part, entry
+from embgan_edu.checks.inputs import generator, normal, one_hot
 
 ROWS, FEATURES, PASSES = 40, 30, 400
 
 
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+# --- ex08-1: what the noise adds up to -----------------------------------------------------------
 
+NOISE_SUMS = (
+    Part(
+        "standard deviation of what the discriminator sees",
+        entry("seen"),
+        "Which of the two adds up: standard deviations, or variances?",
+        "The variance is 1 + 0.75 ** 2. You are asked for its root.",
+        rtol=0.005,
+    ),
+    Part(
+        "variance of a perfect generator, noise on the real rows only",
+        entry("real only"),
+        "The generator imitates what the discriminator is shown as real, noise included.",
+        rtol=0.005,
+    ),
+    Part(
+        "variance of a perfect generator, noise on both",
+        entry("both"),
+        "The discriminator compares noisy rows with noisy rows. When do the two look alike?",
+        "The generator's own rows plus noise must look like the real rows plus noise.",
+        rtol=0.005,
+    ),
+    Part(
+        "how much a row varies from pass to pass",
+        entry("passes"),
+        "What was added when the rows were loaded is the same at every pass.",
+        rtol=0.005,
+    ),
+    Part(
+        "the level at which the noise has length 5",
+        entry("level"),
+        "The length of the noise grows with the square root of the number of features.",
+        "For a level of 0.3 the chapter has a length of 2.1.",
+        rtol=0.01,
+    ),
+)
 
 # --- ex08-2: fresh noise that fades --------------------------------------------------------------
 
@@ -32,10 +65,10 @@ def _noise(
     answer: Callable[..., Tensor], seed: int, quarters: int = 0, passes: int = PASSES
 ) -> Tensor:
     """What is added at a quarter (0 to 4) of the way; of shape (pass, row, feature)."""
-    steps, start, generator = _steps(seed), _start(seed), _generator(seed + 1)
+    steps, start, source = _steps(seed), _start(seed), generator(seed + 1)
     rows = normal(seed, ROWS, FEATURES)
     step = quarters * (steps - 1) // 4
-    shown = [answer(rows.clone(), step, steps, start, generator) for _ in range(passes)]
+    shown = [answer(rows.clone(), step, steps, start, source) for _ in range(passes)]
     return torch.stack(shown) - rows
 
 
@@ -95,12 +128,70 @@ def _repeatable(answer: Callable[..., Tensor], seed: int) -> dict[str, bool]:
 def _in_place(answer: Callable[..., Tensor], seed: int) -> dict[str, bool]:
     rows = normal(seed, ROWS, FEATURES)
     given = rows.clone()
-    shown = answer(given, 0, _steps(seed), _start(seed), _generator(seed + 1))
+    shown = answer(given, 0, _steps(seed), _start(seed), generator(seed + 1))
     return {
         "returned rows are noisy": not torch.equal(shown, rows),
         "given rows changed": not torch.equal(given, rows),
     }
 
+
+FADING_NOISE = (
+    Part(
+        "in the first step: centered, with standard deviation `start`",
+        _first_strength,
+        "A standard normal number times s has standard deviation s. Is your factor a variance, or "
+        "its root?",
+        "torch.rand is uniform between 0 and 1; torch.randn is standard normal.",
+        expected={"standard deviation is start": True, "centered at the row": True},
+    ),
+    Part(
+        "after a quarter, a half, and three quarters of the way: as much less",
+        _later_strengths,
+        "The standard deviation falls on a straight line, not the variance.",
+        "Half way the standard deviation is half of start.",
+        expected=[True] * 3,
+    ),
+    Part(
+        "no noise in the last step",
+        _last_step,
+        "The first step is number 0. What number has the last one?",
+        "The share of the way that lies behind is step / (steps - 1).",
+        expected={
+            "noise in the first step": True,
+            "largest noise in the last step": torch.tensor(0.0),
+        },
+    ),
+    Part(
+        "drawn anew at every pass",
+        _repeats,
+        "The same rows got the same noise twice: drawn once, it makes other fixed points, which "
+        "can be learned by heart as well.",
+        "Keep no noise between two calls, and seed nothing inside.",
+        points=2,
+        expected={"there is noise": True, "the second pass repeats the first": False},
+    ),
+    Part(
+        "every row and every feature has noise of its own",
+        _shared,
+        "One noise vector for all rows moves the whole cloud and blurs nothing.",
+        "Draw as many numbers as rows has entries.",
+        expected={"every row has its own": True, "every feature has its own": True},
+    ),
+    Part(
+        "all randomness comes from the torch.Generator",
+        _repeatable,
+        "Two generators with the same seed gave different noise. Who draws it?",
+        "torch.randn takes generator=...; torch.randn_like may not.",
+        expected={"there is noise": True, "same generator, same noise": True},
+    ),
+    Part(
+        "the rows that were given stay as they are",
+        _in_place,
+        "The noise went into the rows themselves: after many passes it has piled up.",
+        "rows += noise changes rows; rows + noise does not.",
+        expected={"returned rows are noisy": True, "given rows changed": False},
+    ),
+)
 
 # --- ex08-3: does the discriminator know the rows by heart? --------------------------------------
 
@@ -123,16 +214,12 @@ def _rows(logits: Tensor) -> Tensor:
     return torch.stack([logits, torch.zeros_like(logits)], dim=1)
 
 
-def _onehot(labels: Tensor) -> Tensor:
-    return F.one_hot(labels, 2).float()
-
-
 def _memory(
     answer: Callable[..., Any], D: nn.Module, train: Tensor, unseen: Tensor, label: int = 1
 ) -> Any:
     """The answer for rows with these logits that all have the same label."""
     labels = [torch.full((len(logits),), label) for logits in (train, unseen)]
-    return answer(D, _rows(train), _onehot(labels[0]), _rows(unseen), _onehot(labels[1]))
+    return answer(D, _rows(train), one_hot(labels[0], 2), _rows(unseen), one_hot(labels[1], 2))
 
 
 def _memory_of_random_logits(answer: Callable[..., Any], seed: int) -> Any:
@@ -172,7 +259,9 @@ def _memory_of_a_preference(answer: Callable[..., Any], seed: int) -> Any:
     train = scale * torch.tensor([-1.0, 1.0] * 4)
     unseen = scale * torch.tensor([-0.5, 0.5] * 4)
     D = FirstFeature(preference=4 * scale)
-    return answer(D, _rows(train), _onehot(train_labels), _rows(unseen), _onehot(unseen_labels))
+    return answer(
+        D, _rows(train), one_hot(train_labels, 2), _rows(unseen), one_hot(unseen_labels, 2)
+    )
 
 
 def _memory_in_training_mode(answer: Callable[..., Any], seed: int) -> dict[str, Any]:
@@ -191,239 +280,56 @@ def _modes_afterward(answer: Callable[..., Any], seed: int) -> dict[str, Any]:
     return {**found, "modes": [training.norm.training, evaluating.norm.training]}
 
 
+KNOWN_BY_HEART = (
+    Part(
+        "the share of pairs",
+        _memory_of_random_logits,
+        "A number between 0 and 1, and larger when training rows have larger logits. Every "
+        "training row meets every unseen row of its label.",
+        "Compare logits[:, None] with the others' logits[None, :].",
+        points=2,
+    ),
+    Part(
+        "one half for a discriminator that says the same of all rows",
+        _memory_of_nothing,
+        "Equal logits are neither a yes nor a no: such a pair counts one half.",
+        "Add half of the mean of (a == b).",
+        expected=0.5,
+    ),
+    Part(
+        "sees the difference between two sure logits",
+        _memory_of_sure_logits,
+        "The probabilities of logits such as 50 and 60 are both rounded to 1. Compare the logits.",
+        expected=ALL_AND_NONE,
+    ),
+    Part(
+        "a preference for a label is no memory",
+        _memory_of_a_preference,
+        "This discriminator likes positive rows, and more of the training rows are positive. Did "
+        "you compare rows of different labels?",
+        "Count only pairs whose one-hot labels agree: train_onehot @ unseen_onehot.T.",
+        points=2,
+        expected=0.5,
+    ),
+    Part(
+        "judged in evaluation mode",
+        _memory_in_training_mode,
+        "D was in training mode, and there batch normalization centers each batch. Judge it in "
+        "evaluation mode.",
+        "Call D.eval() first.",
+        expected={**ALL_AND_NONE, "running averages moved": False},
+    ),
+    Part(
+        "left in the mode in which it was found",
+        _modes_afterward,
+        "The training goes on after your measurement. In which mode is D then?",
+        "Keep D.training first, and call D.train(kept) at the end.",
+        expected={**ALL_AND_NONE, "modes": [True, False]},
+    ),
+)
+
 EXERCISES = (
-    Exercise(
-        "ex08-1",
-        "What the noise adds up to",
-        kind="predict",
-        level="routine",
-        minutes=10,
-        answer="dict",
-        parts=(
-            Part(
-                "standard deviation of what the discriminator sees",
-                1,
-                lambda answer, seed: answer["seen"],
-                like=1.0,
-                rtol=0.005,
-                hints=(
-                    "Which of the two adds up: standard deviations, or variances?",
-                    "The variance is 1 + 0.75 ** 2. You are asked for its root.",
-                ),
-            ),
-            Part(
-                "variance of a perfect generator, noise on the real rows only",
-                1,
-                lambda answer, seed: answer["real only"],
-                like=1.0,
-                rtol=0.005,
-                hints=(
-                    "The generator imitates what the discriminator is shown as real, noise "
-                    "included.",
-                ),
-            ),
-            Part(
-                "variance of a perfect generator, noise on both",
-                1,
-                lambda answer, seed: answer["both"],
-                like=1.0,
-                rtol=0.005,
-                hints=(
-                    "The discriminator compares noisy rows with noisy rows. When do the two look "
-                    "alike?",
-                    "The generator's own rows plus noise must look like the real rows plus noise.",
-                ),
-            ),
-            Part(
-                "how much a row varies from pass to pass",
-                1,
-                lambda answer, seed: answer["passes"],
-                like=1.0,
-                rtol=0.005,
-                hints=("What was added when the rows were loaded is the same at every pass.",),
-            ),
-            Part(
-                "the level at which the noise has length 5",
-                1,
-                lambda answer, seed: answer["level"],
-                like=1.0,
-                rtol=0.01,
-                hints=(
-                    "The length of the noise grows with the square root of the number of features.",
-                    "For a level of 0.3 the chapter has a length of 2.1.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex08-2",
-        "Fresh noise that fades",
-        kind="write",
-        level="standard",
-        minutes=20,
-        parts=(
-            Part(
-                "in the first step: centered, with standard deviation `start`",
-                1,
-                _first_strength,
-                expected=lambda seed: {
-                    "standard deviation is start": True,
-                    "centered at the row": True,
-                },
-                hints=(
-                    "A standard normal number times s has standard deviation s. Is your factor a "
-                    "variance, or its root?",
-                    "torch.rand is uniform between 0 and 1; torch.randn is standard normal.",
-                ),
-            ),
-            Part(
-                "after a quarter, a half, and three quarters of the way: as much less",
-                1,
-                _later_strengths,
-                expected=lambda seed: [True] * 3,
-                hints=(
-                    "The standard deviation falls on a straight line, not the variance.",
-                    "Half way the standard deviation is half of start.",
-                ),
-            ),
-            Part(
-                "no noise in the last step",
-                1,
-                _last_step,
-                expected=lambda seed: {
-                    "noise in the first step": True,
-                    "largest noise in the last step": torch.tensor(0.0),
-                },
-                hints=(
-                    "The first step is number 0. What number has the last one?",
-                    "The share of the way that lies behind is step / (steps - 1).",
-                ),
-            ),
-            Part(
-                "drawn anew at every pass",
-                2,
-                _repeats,
-                expected=lambda seed: {
-                    "there is noise": True,
-                    "the second pass repeats the first": False,
-                },
-                hints=(
-                    "The same rows got the same noise twice: drawn once, it makes other fixed "
-                    "points, which can be learned by heart as well.",
-                    "Keep no noise between two calls, and seed nothing inside.",
-                ),
-            ),
-            Part(
-                "every row and every feature has noise of its own",
-                1,
-                _shared,
-                expected=lambda seed: {
-                    "every row has its own": True,
-                    "every feature has its own": True,
-                },
-                hints=(
-                    "One noise vector for all rows moves the whole cloud and blurs nothing.",
-                    "Draw as many numbers as rows has entries.",
-                ),
-            ),
-            Part(
-                "all randomness comes from the torch.Generator",
-                1,
-                _repeatable,
-                expected=lambda seed: {
-                    "there is noise": True,
-                    "same generator, same noise": True,
-                },
-                hints=(
-                    "Two generators with the same seed gave different noise. Who draws it?",
-                    "torch.randn takes generator=...; torch.randn_like may not.",
-                ),
-            ),
-            Part(
-                "the rows that were given stay as they are",
-                1,
-                _in_place,
-                expected=lambda seed: {
-                    "returned rows are noisy": True,
-                    "given rows changed": False,
-                },
-                hints=(
-                    "The noise went into the rows themselves: after many passes it has piled up.",
-                    "rows += noise changes rows; rows + noise does not.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex08-3",
-        "Known by heart, or only liked?",
-        kind="write",
-        level="open",
-        minutes=25,
-        parts=(
-            Part(
-                "the share of pairs",
-                2,
-                _memory_of_random_logits,
-                like=1.0,
-                hints=(
-                    "A number between 0 and 1, and larger when training rows have larger logits. "
-                    "Every training row meets every unseen row of its label.",
-                    "Compare logits[:, None] with the others' logits[None, :].",
-                ),
-            ),
-            Part(
-                "one half for a discriminator that says the same of all rows",
-                1,
-                _memory_of_nothing,
-                expected=lambda seed: 0.5,
-                hints=(
-                    "Equal logits are neither a yes nor a no: such a pair counts one half.",
-                    "Add half of the mean of (a == b).",
-                ),
-            ),
-            Part(
-                "sees the difference between two sure logits",
-                1,
-                _memory_of_sure_logits,
-                expected=lambda seed: ALL_AND_NONE,
-                hints=(
-                    "The probabilities of logits such as 50 and 60 are both rounded to 1. "
-                    "Compare the logits.",
-                ),
-            ),
-            Part(
-                "a preference for a label is no memory",
-                2,
-                _memory_of_a_preference,
-                expected=lambda seed: 0.5,
-                hints=(
-                    "This discriminator likes positive rows, and more of the training rows are "
-                    "positive. Did you compare rows of different labels?",
-                    "Count only pairs whose one-hot labels agree: train_onehot @ unseen_onehot.T.",
-                ),
-            ),
-            Part(
-                "judged in evaluation mode",
-                1,
-                _memory_in_training_mode,
-                expected=lambda seed: {**ALL_AND_NONE, "running averages moved": False},
-                hints=(
-                    "D was in training mode, and there batch normalization centers each batch. "
-                    "Judge it in evaluation mode.",
-                    "Call D.eval() first.",
-                ),
-            ),
-            Part(
-                "left in the mode in which it was found",
-                1,
-                _modes_afterward,
-                expected=lambda seed: {**ALL_AND_NONE, "modes": [True, False]},
-                hints=(
-                    "The training goes on after your measurement. In which mode is D then?",
-                    "Keep D.training first, and call D.train(kept) at the end.",
-                ),
-            ),
-        ),
-    ),
+    Exercise("ex08-1", "What the noise adds up to", "predict", "routine", 10, NOISE_SUMS),
+    Exercise("ex08-2", "Fresh noise that fades", "write", "standard", 20, FADING_NOISE),
+    Exercise("ex08-3", "Known by heart, or only liked?", "write", "open", 25, KNOWN_BY_HEART),
 )

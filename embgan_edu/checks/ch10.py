@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.engine import Exercise, Part, Probe, entry
+from embgan_edu.checks.inputs import uniform
 
 METHOD, OTHER, ALONE = "+ smoothing", "real tweets", "real only"
 FEW, BETWEEN, MANY = 50, 100, 500
@@ -43,6 +44,43 @@ def _the_same(answer: Callable[..., Any], seed: int, table: pd.DataFrame) -> lis
     return [found[1] - found[0], bool((found[0][1:] > 0).all())]
 
 
+FADING_GAIN = (
+    Part(
+        "the mean: gain with few rows minus gain with many",
+        lambda answer, seed: answer(_table(seed), METHOD, FEW, MANY)[0],
+        "A gain is an accuracy minus that of 'real only' with as many training rows. Is it few "
+        "minus many?",
+        "There are four numbers per draw: two methods with two sizes.",
+        points=2,
+    ),
+    Part(
+        "the interval, to either side of the mean",
+        lambda answer, seed: _faded(answer, _table(seed))[1:],
+        "Compute one difference of gains per draw, and then one interval from these. Intervals of "
+        "the single gains cannot be subtracted.",
+        "The standard deviation has n - 1 below the line, and the quantile is that of Student's t "
+        "with n - 1 degrees of freedom.",
+        points=2,
+        like=np.zeros(2),
+    ),
+    Part(
+        "the same for rows in any order",
+        lambda answer, seed: _the_same(
+            answer, seed, _table(seed).sample(frac=1, random_state=seed)
+        ),
+        "Pairs belong together by their draw, not by their place in the table.",
+        "Sort by draw, or make a table with one row per draw: DataFrame.pivot.",
+        expected=[np.zeros(3), True],
+    ),
+    Part(
+        "the same with further draws that have one size only",
+        lambda answer, seed: _the_same(answer, seed, _table(seed, further=True)),
+        "A draw without a partner has no difference. Do such draws enter a mean?",
+        "Take the differences first, and then leave out the draws where one is NaN.",
+        expected=[np.zeros(3), True],
+    ),
+)
+
 # --- ex10-2: a rank correlation over draws -------------------------------------------------------
 
 METHODS, REPETITIONS = 8, 80
@@ -59,10 +97,6 @@ def _with_ties(seed: int) -> tuple[np.ndarray, np.ndarray]:
         half = rng.integers(-40, 40, (METHODS, 4))  # with 8 draws a mean has no rounding
         found.append(10.0 * level[order][:, None] + np.concatenate([half, -half], axis=1))
     return found[0], found[1]
-
-
-def _rho_with_ties(answer: Callable[..., Any], seed: int) -> Any:
-    return answer(*_with_ties(seed), np.random.default_rng(seed + 1), 5)[0]
 
 
 def _interval(
@@ -98,6 +132,41 @@ def _one_draw_decides(answer: Callable[..., Any], seed: int) -> tuple[Any, Any]:
     return _interval(answer, diversity, gain, seed)
 
 
+RANK_CORRELATION = (
+    Part(
+        "the correlation of the ranks, with ties",
+        lambda answer, seed: answer(*_with_ties(seed), np.random.default_rng(seed + 1), 5)[0],
+        "Take the mean over draws first, then the ranks. Equal means share a rank.",
+        "argsort gives equal values different ranks; scipy.stats.rankdata gives them their mean "
+        "rank.",
+        points=2,
+    ),
+    Part(
+        "no wider where a draw moves all methods alike",
+        _good_and_bad_draws,
+        "Draw *draws* with replacement, not methods, and the same draws for all methods.",
+        "A repetition needs one vector of chosen draws, for the columns of both tables.",
+        points=2,
+        expected=(1 - 48 / 504, 1 - 48 / 504),
+    ),
+    Part(
+        "the same draws for both measures",
+        _one_measure_twice,
+        "A measure goes perfectly with itself, in every repetition. Are the draws of the two "
+        "tables chosen apart?",
+        expected=(1.0, 1.0),
+    ),
+    Part(
+        "as wide as it must be where one draw decides",
+        _one_draw_decides,
+        "Every repetition chooses its draws, takes means and ranks again. Draw with replacement, "
+        "so that a draw may be left out.",
+        "The interval is from quantile 0.025 to quantile 0.975 of the repetitions.",
+        points=2,
+        expected=(-1.0, 1.0),
+    ),
+)
+
 # --- ex10-3: a family of comparisons -------------------------------------------------------------
 
 
@@ -113,16 +182,14 @@ def _differences(p_values: np.ndarray, seed: int, draws: int = 16) -> np.ndarray
 
 
 def _one_p_value(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(0.05, 0.3, 1)
+    return np.array([uniform(seed, 0.05, 0.3)])
 
 
 def _far_apart(seed: int) -> np.ndarray:
-    return np.array([2e-4, 2e-3, 1e-2, 6e-2]) * np.random.default_rng(seed).uniform(0.8, 1.2)
+    return np.array([2e-4, 2e-3, 1e-2, 6e-2]) * uniform(seed, 0.8, 1.2)
 
 
-def _adjusted(
-    p_values: Callable[[int], np.ndarray],
-) -> Callable[[Callable[..., Any], int], Any]:
+def _adjusted(p_values: Callable[[int], np.ndarray]) -> Probe:
     """A probe: adjusted p-values of a family that has these."""
     return lambda answer, seed: answer(_differences(p_values(seed), seed))
 
@@ -133,248 +200,104 @@ def _turned_around(answer: Callable[..., Any], seed: int) -> list[Any]:
     return [turned[::-1] - in_order, bool(in_order.min() < in_order.max())]
 
 
-def _nearly_equal(seed: int) -> np.ndarray:
-    return np.array([0.02, 0.021, 0.022]) * np.random.default_rng(seed).uniform(0.8, 1.2)
+FAMILY = (
+    Part(
+        "a family of one keeps its p-value",
+        _adjusted(_one_p_value),
+        "The test is two-sided: a loss is a difference as well.",
+        "scipy.stats.ttest_1samp tests whether the mean of each row is 0.",
+        expected=_one_p_value,
+    ),
+    Part(
+        "four comparisons that are far apart",
+        _adjusted(_far_apart),
+        "Only the smallest p-value is multiplied by the size of the family.",
+        "The next one is multiplied by one less, and the last one by 1.",
+        points=2,
+        like=np.zeros(4),
+    ),
+    Part(
+        "in the order of the family",
+        _turned_around,
+        "Put the adjusted p-values back to where their comparisons were.",
+        "If order = np.argsort(p), then result[order] = adjusted.",
+        expected=[np.zeros(4), True],
+    ),
+    Part(
+        "no comparison overtakes another one",
+        _adjusted(lambda seed: np.array([0.02, 0.021, 0.022]) * uniform(seed, 0.8, 1.2)),
+        "An adjusted p-value is never below that of a smaller p-value.",
+        "np.maximum.accumulate, over the sorted ones.",
+        points=2,
+        like=np.zeros(3),
+    ),
+    Part(
+        "no p-value above 1",
+        lambda answer, seed: float(
+            np.max(answer(_differences(np.array([0.6, 0.7, 0.8]) + uniform(seed, 0, 0.1), seed)))
+        ),
+        "A probability cannot be above 1.",
+        expected=1.0,
+    ),
+)
 
 
-def _hopeless(seed: int) -> np.ndarray:
-    return np.array([0.6, 0.7, 0.8]) + np.random.default_rng(seed).uniform(0, 0.1)
+# --- ex10-4: read two tables at once -------------------------------------------------------------
 
+TWO_TABLES = (
+    Part(
+        "what the ladder says of A",
+        entry("ladder"),
+        "The ladder adds A to the plain GAN, before B.",
+        atol=0.01,
+    ),
+    Part(
+        "what the ablation says of A",
+        entry("ablation"),
+        "Leave A out of the whole. What remains is B alone.",
+        atol=0.01,
+    ),
+    Part(
+        "what A and B bring together beyond their sum",
+        entry("together"),
+        "What do A and B together add to the plain GAN, and what does each add alone?",
+        "It is also the difference of the two answers above.",
+        atol=0.01,
+    ),
+    Part(
+        "what an interval that holds zero says",
+        entry("interval"),
+        "All values inside of the interval are compatible with the data.",
+        options=(
+            "A has no effect",
+            "A helps, if only a little",
+            "both a loss and a gain of half a point are possible",
+            "with a probability of 95 % A has no effect",
+        ),
+    ),
+    Part(
+        "what two intervals that overlap say",
+        entry("overlap"),
+        "Both intervals hold the luck of the draws, which is the same for both. What is left of "
+        "it in a difference within each draw?",
+        options=(
+            "the two do not differ",
+            "B is better",
+            "nothing yet: the draws are the same, so look at the paired difference",
+            "nothing yet: wait until the two intervals are apart",
+        ),
+    ),
+    Part(
+        "how many draws halve the interval",
+        entry("draws"),
+        "The interval shrinks with the square root of the number of draws.",
+        rtol=0.15,
+    ),
+)
 
 EXERCISES = (
-    Exercise(
-        "ex10-1",
-        "Does the gain fade?",
-        kind="write",
-        level="standard",
-        minutes=20,
-        parts=(
-            Part(
-                "the mean: gain with few rows minus gain with many",
-                2,
-                lambda answer, seed: answer(_table(seed), METHOD, FEW, MANY)[0],
-                like=1.0,
-                hints=(
-                    "A gain is an accuracy minus that of 'real only' with as many training rows. "
-                    "Is it few minus many?",
-                    "There are four numbers per draw: two methods with two sizes.",
-                ),
-            ),
-            Part(
-                "the interval, to either side of the mean",
-                2,
-                lambda answer, seed: _faded(answer, _table(seed))[1:],
-                like=np.zeros(2),
-                hints=(
-                    "Compute one difference of gains per draw, and then one interval from these. "
-                    "Intervals of the single gains cannot be subtracted.",
-                    "The standard deviation has n - 1 below the line, and the quantile is that of "
-                    "Student's t with n - 1 degrees of freedom.",
-                ),
-            ),
-            Part(
-                "the same for rows in any order",
-                1,
-                lambda answer, seed: _the_same(
-                    answer, seed, _table(seed).sample(frac=1, random_state=seed)
-                ),
-                expected=lambda seed: [np.zeros(3), True],
-                hints=(
-                    "Pairs belong together by their draw, not by their place in the table.",
-                    "Sort by draw, or make a table with one row per draw: DataFrame.pivot.",
-                ),
-            ),
-            Part(
-                "the same with further draws that have one size only",
-                1,
-                lambda answer, seed: _the_same(answer, seed, _table(seed, further=True)),
-                expected=lambda seed: [np.zeros(3), True],
-                hints=(
-                    "A draw without a partner has no difference. Do such draws enter a mean?",
-                    "Take the differences first, and then leave out the draws where one is NaN.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex10-2",
-        "A rank correlation over draws",
-        kind="write",
-        level="open",
-        minutes=30,
-        parts=(
-            Part(
-                "the correlation of the ranks, with ties",
-                2,
-                _rho_with_ties,
-                like=1.0,
-                hints=(
-                    "Take the mean over draws first, then the ranks. Equal means share a rank.",
-                    "argsort gives equal values different ranks; scipy.stats.rankdata gives them "
-                    "their mean rank.",
-                ),
-            ),
-            Part(
-                "no wider where a draw moves all methods alike",
-                2,
-                _good_and_bad_draws,
-                expected=lambda seed: (1 - 48 / 504, 1 - 48 / 504),
-                hints=(
-                    "Draw *draws* with replacement, not methods, and the same draws for all "
-                    "methods.",
-                    "A repetition needs one vector of chosen draws, for the columns of both "
-                    "tables.",
-                ),
-            ),
-            Part(
-                "the same draws for both measures",
-                1,
-                _one_measure_twice,
-                expected=lambda seed: (1.0, 1.0),
-                hints=(
-                    "A measure goes perfectly with itself, in every repetition. Are the draws of "
-                    "the two tables chosen apart?",
-                ),
-            ),
-            Part(
-                "as wide as it must be where one draw decides",
-                2,
-                _one_draw_decides,
-                expected=lambda seed: (-1.0, 1.0),
-                hints=(
-                    "Every repetition chooses its draws, takes means and ranks again. Draw with "
-                    "replacement, so that a draw may be left out.",
-                    "The interval is from quantile 0.025 to quantile 0.975 of the repetitions.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex10-3",
-        "A family of comparisons",
-        kind="write",
-        level="standard",
-        minutes=25,
-        parts=(
-            Part(
-                "a family of one keeps its p-value",
-                1,
-                _adjusted(_one_p_value),
-                expected=_one_p_value,
-                hints=(
-                    "The test is two-sided: a loss is a difference as well.",
-                    "scipy.stats.ttest_1samp tests whether the mean of each row is 0.",
-                ),
-            ),
-            Part(
-                "four comparisons that are far apart",
-                2,
-                _adjusted(_far_apart),
-                like=np.zeros(4),
-                hints=(
-                    "Only the smallest p-value is multiplied by the size of the family.",
-                    "The next one is multiplied by one less, and the last one by 1.",
-                ),
-            ),
-            Part(
-                "in the order of the family",
-                1,
-                _turned_around,
-                expected=lambda seed: [np.zeros(4), True],
-                hints=(
-                    "Put the adjusted p-values back to where their comparisons were.",
-                    "If order = np.argsort(p), then result[order] = adjusted.",
-                ),
-            ),
-            Part(
-                "no comparison overtakes another one",
-                2,
-                _adjusted(_nearly_equal),
-                like=np.zeros(3),
-                hints=(
-                    "An adjusted p-value is never below that of a smaller p-value.",
-                    "np.maximum.accumulate, over the sorted ones.",
-                ),
-            ),
-            Part(
-                "no p-value above 1",
-                1,
-                lambda answer, seed: float(np.max(answer(_differences(_hopeless(seed), seed)))),
-                expected=lambda seed: 1.0,
-                hints=("A probability cannot be above 1.",),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex10-4",
-        "Read two tables at once",
-        kind="explain",
-        level="standard",
-        minutes=15,
-        answer="dict",
-        parts=(
-            Part(
-                "what the ladder says of A",
-                1,
-                lambda answer, seed: answer["ladder"],
-                like=1.0,
-                atol=0.01,
-                hints=("The ladder adds A to the plain GAN, before B.",),
-            ),
-            Part(
-                "what the ablation says of A",
-                1,
-                lambda answer, seed: answer["ablation"],
-                like=1.0,
-                atol=0.01,
-                hints=("Leave A out of the whole. What remains is B alone.",),
-            ),
-            Part(
-                "what A and B bring together beyond their sum",
-                1,
-                lambda answer, seed: answer["together"],
-                like=1.0,
-                atol=0.01,
-                hints=(
-                    "What do A and B together add to the plain GAN, and what does each add alone?",
-                    "It is also the difference of the two answers above.",
-                ),
-            ),
-            Part(
-                "what an interval that holds zero says",
-                1,
-                lambda answer, seed: answer["interval"],
-                options=(
-                    "A has no effect",
-                    "A helps, if only a little",
-                    "both a loss and a gain of half a point are possible",
-                    "with a probability of 95 % A has no effect",
-                ),
-                hints=("All values inside of the interval are compatible with the data.",),
-            ),
-            Part(
-                "what two intervals that overlap say",
-                1,
-                lambda answer, seed: answer["overlap"],
-                options=(
-                    "the two do not differ",
-                    "B is better",
-                    "nothing yet: the draws are the same, so look at the paired difference",
-                    "nothing yet: wait until the two intervals are apart",
-                ),
-                hints=(
-                    "Both intervals hold the luck of the draws, which is the same for both. What "
-                    "is left of it in a difference within each draw?",
-                ),
-            ),
-            Part(
-                "how many draws halve the interval",
-                1,
-                lambda answer, seed: answer["draws"],
-                like=64.0,
-                rtol=0.15,
-                hints=("The interval shrinks with the square root of the number of draws.",),
-            ),
-        ),
-    ),
+    Exercise("ex10-1", "Does the gain fade?", "write", "standard", 20, FADING_GAIN),
+    Exercise("ex10-2", "A rank correlation over draws", "write", "open", 30, RANK_CORRELATION),
+    Exercise("ex10-3", "A family of comparisons", "write", "standard", 25, FAMILY),
+    Exercise("ex10-4", "Read two tables at once", "explain", "standard", 15, TWO_TABLES),
 )

@@ -9,42 +9,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from embgan_edu.checks.engine import Exercise, Part
-from embgan_edu.checks.inputs import normal
+from embgan_edu.checks.engine import Exercise, Part, Probe, entry
+from embgan_edu.checks.inputs import normal, one_hot, uniform
 
 LOG_4 = 1.3862944
-
-
-def _uniform(seed: int, low: float, high: float) -> float:
-    return float(np.random.default_rng(seed).uniform(low, high))
 
 
 # --- ex11-1: the relativistic average loss -------------------------------------------------------
 
 
-def _loss_of_random_logits(player: int) -> Callable[[Callable[..., Any], int], Tensor]:
-    def probe(losses: Callable[..., Any], seed: int) -> Tensor:
-        found: Tensor = losses(normal(seed, 9) + 1, normal(seed + 1, 7) - 1)[player]
-        return found
-
-    return probe
+def _loss_of_random_logits(player: int) -> Probe:
+    return lambda losses, seed: losses(normal(seed, 9) + 1, normal(seed + 1, 7) - 1)[player]
 
 
 def _losses_of_equal_logits(losses: Callable[..., Any], seed: int) -> list[float]:
     # A loss of differences does not see how high the logits are.
-    heights = (_uniform(seed, 1, 3), -_uniform(seed + 1, 1, 3))
+    heights = (uniform(seed, 1, 3), -uniform(seed + 1, 1, 3))
     found = [losses(torch.full((5,), h), torch.full((3,), h)) for h in heights]
     return [float(loss) for pair in found for loss in pair]
 
 
 def _losses_of_sure_logits(losses: Callable[..., Any], seed: int) -> list[float]:
-    height = _uniform(seed, 150, 250)
+    height = uniform(seed, 150, 250)
     real, fake = torch.full((4,), height - 400), torch.full((6,), height)
     return [float(loss) for loss in losses(real, fake)]
 
 
 def _gradients_at_equal_logits(losses: Callable[..., Any], seed: int) -> list[Tensor]:
-    height = _uniform(seed, -2, 2)
+    height = uniform(seed, -2, 2)
     real = torch.full((5,), height, requires_grad=True)
     fake = torch.full((3,), height, requires_grad=True)
     of_discriminator, of_generator = losses(real, fake)
@@ -52,6 +44,48 @@ def _gradients_at_equal_logits(losses: Callable[..., Any], seed: int) -> list[Te
     (to_fake,) = torch.autograd.grad(of_generator, fake)
     return [to_real, to_fake]
 
+
+RELATIVISTIC_LOSS = (
+    Part(
+        "the discriminator's loss, a 0-dimensional tensor",
+        _loss_of_random_logits(0),
+        "Each real logit is compared with the mean of the fake ones, and each fake logit with the "
+        "mean of the real ones. Is a mean taken too early?",
+        "First the difference, then the logarithm, then the mean over rows.",
+        "-log sigmoid(t) is softplus(-t).",
+        points=2,
+        like=torch.tensor(1.0),
+    ),
+    Part(
+        "the generator's loss, a 0-dimensional tensor",
+        _loss_of_random_logits(1),
+        "The generator wants the opposite of both comparisons, not the opposite sign.",
+        "Exchange real and fake in the discriminator's loss.",
+        points=2,
+        like=torch.tensor(1.0),
+    ),
+    Part(
+        "2 log 2 for both when all logits are equal, however high they are",
+        _losses_of_equal_logits,
+        "Only differences count. Does every logit meet a mean of the other side?",
+        "Both terms count fully: add them, do not take their mean.",
+        expected=[LOG_4] * 4,
+    ),
+    Part(
+        "finite for a discriminator that is sure, and wrong",
+        _losses_of_sure_logits,
+        "The logarithm of a sigmoid that was rounded to zero is minus infinity.",
+        "F.logsigmoid or F.softplus take the logarithm in one step.",
+        expected=[800.0, 0.0],
+    ),
+    Part(
+        "gradients also through the means",
+        _gradients_at_equal_logits,
+        "Half of the gradient is missing where a mean is detached or turned into a number.",
+        "The means are parts of the loss: no .detach(), no .item().",
+        expected=[torch.full((5,), -1 / 5), torch.full((3,), -1 / 3)],
+    ),
+)
 
 # --- ex11-2: a penalty around the real rows ------------------------------------------------------
 
@@ -69,7 +103,7 @@ class Bent(nn.Module):
 
 
 def _lengths(seed: int) -> Tensor:
-    return torch.tensor([[_uniform(seed, 1.8, 2.4)], [_uniform(seed + 1, 4, 6)]])
+    return torch.tensor([[uniform(seed, 1.8, 2.4)], [uniform(seed + 1, 4, 6)]])
 
 
 def _slopes(seed: int) -> Tensor:
@@ -78,12 +112,8 @@ def _slopes(seed: int) -> Tensor:
 
 
 def _penalty_of(penalty: Callable[..., Any], D: nn.Module, seed: int) -> Any:
-    onehot = F.one_hot(torch.tensor([0, 1, 1, 0, 1, 1]), 2).float()
+    onehot = one_hot(torch.tensor([0, 1, 1, 0, 1, 1]), 2)
     return penalty(D, normal(seed + 1, 6, 4), onehot, 0.5 * normal(seed + 2, 6, 4))
-
-
-def _penalty_of_bowl(penalty: Callable[..., Any], seed: int) -> Any:
-    return _penalty_of(penalty, Bent(torch.zeros(2, 4), bend=3.0), seed)
 
 
 def _expected_of_bowl(seed: int) -> Tensor:
@@ -116,6 +146,77 @@ def _traces_of_penalty(penalty: Callable[..., Any], seed: int) -> dict[str, bool
     found = _penalty_of(penalty, D, seed)
     return {"penalty above 0": bool(found > 0), "gradient in D": D.slopes.grad is not None}
 
+
+PENALTY = (
+    Part(
+        "right for a discriminator with one slope for each label",
+        lambda penalty, seed: _penalty_of(penalty, Bent(_slopes(seed)), seed),
+        "One slope for every row, then its length, minus the target, squared. Which of these did "
+        "you mix up?",
+        "The target is 1, as for WGAN-GP, not 0. The mean over rows comes last.",
+        "slope.norm(dim=1), not slope.norm().",
+        points=2,
+        expected=_expected_penalty,
+    ),
+    Part(
+        "looks around the real rows",
+        lambda penalty, seed: _penalty_of(penalty, Bent(torch.zeros(2, 4), bend=3.0), seed),
+        "The slope of this discriminator differs from place to place. Do you look at the real "
+        "rows themselves?",
+        "Add the noise to the rows, and take the gradient there.",
+        points=2,
+        expected=_expected_of_bowl,
+    ),
+    Part(
+        "pulls the discriminator's weights",
+        _pull_of_penalty,
+        "The penalty is a constant for the weights. The usual mistake is a missing "
+        "create_graph=True.",
+        "Nothing between the logits and the penalty may be detached.",
+        points=2,
+        expected=_expected_pull,
+    ),
+    Part(
+        "leaves no gradient in the weights before backward()",
+        _traces_of_penalty,
+        "backward() puts gradients into every weight, and the next step would use them. Which "
+        "function returns a gradient and leaves the weights alone?",
+        "torch.autograd.grad(logits.sum(), x, ...).",
+        expected={"penalty above 0": True, "gradient in D": False},
+    ),
+)
+
+
+# --- ex11-3: five moving averages ----------------------------------------------------------------
+
+VARIANTS = (
+    "right",
+    "never moves",
+    "shares the network's weights",
+    "forgets the running averages",
+    "follows almost at once",
+)
+TRY = "Try it: take some steps, and print a weight and a running mean of both networks."
+
+
+def _variant(name: str, hint: str) -> Part:
+    return Part(f"what variant {name} does", entry(name), hint, TRY, options=VARIANTS)
+
+
+MOVING_AVERAGES = (
+    _variant("A", "Which weights does the line with decay write to, and for how long?"),
+    _variant("B", "Batch normalization keeps numbers that are no parameters."),
+    _variant("C", "Put decay = 0.999 in: what share does the new weight get?"),
+    _variant("D", "What does copy.copy copy, and what do both copies share?"),
+    _variant("E", "What does it do with parameters, with running averages, with counters?"),
+    Part(
+        "when the start is forgotten",
+        entry("steps"),
+        "After n steps the starting weights have the share d to the power n.",
+        "Solve 0.995**n = 0.01 for n.",
+        rtol=0.006,
+    ),
+)
 
 # --- ex11-4: a vote on the weight ----------------------------------------------------------------
 
@@ -199,228 +300,53 @@ def _folds(seed: int, inside: bool) -> list[list[int]]:
     return _listed(tuple(np.flatnonzero((fold == k) == inside).tolist()) for k in range(FOLDS))
 
 
-_TRY = "Try it: take some steps, and print a weight and a running mean of both networks."
-_VARIANTS = (
-    "right",
-    "never moves",
-    "shares the network's weights",
-    "forgets the running averages",
-    "follows almost at once",
+WEIGHT_VOTE = (
+    Part(
+        "the mean accuracy of every weight",
+        lambda vote, seed: np.asarray(_vote(vote, seed)[0]),
+        "One number for each weight: the mean over the folds. In this exercise the accuracy "
+        "depends only on the rows that you judge, and on how much the synthetic rows count.",
+        "Accuracy is a share of right labels, between 0 and 1.",
+        points=2,
+        like=np.zeros(4),
+    ),
+    Part(
+        "the generator sees the other folds alone",
+        lambda vote, seed: _listed(_vote(vote, seed)[1].generator_saw),
+        "The generator saw the rows that the vote is about: a leak. Train it anew in every fold.",
+        "generate() must be called inside the loop over folds, on the training part.",
+        points=2,
+        expected=lambda seed: _folds(seed, inside=False),
+    ),
+    Part(
+        "the classifier sees the other folds and synthetic rows alone",
+        lambda vote, seed: _listed(_vote(vote, seed)[1].classifier_saw),
+        "The classifier was trained on rows that it is judged on.",
+        expected=lambda seed: _folds(seed, inside=False),
+    ),
+    Part(
+        "judges on the fold's own real rows alone",
+        lambda vote, seed: _listed(_vote(vote, seed)[1].judged),
+        "The vote is about real rows that nobody has seen. Which rows did you predict?",
+        "No synthetic row, and none of the training part.",
+        points=2,
+        expected=lambda seed: _folds(seed, inside=True),
+    ),
+    Part(
+        "the synthetic rows together count w times as much as the real ones together",
+        lambda vote, seed: sorted(_vote(vote, seed)[1].shares),
+        "Compare the sum of the synthetic rows' weights with that of the real ones. There may be "
+        "more of one than of the other.",
+        "Real rows 1 each; a synthetic row w times their number, divided by its own.",
+        points=2,
+        expected=lambda seed: sorted(Spy(seed).weights),
+        rtol=1e-3,
+    ),
 )
 
-
-def _variant(name: str, *hints: str) -> Part:
-    return Part(
-        f"what variant {name} does",
-        1,
-        lambda answer, seed: answer[name],
-        options=_VARIANTS,
-        hints=(*hints, _TRY),
-    )
-
-
 EXERCISES = (
-    Exercise(
-        "ex11-1",
-        "More real than the average",
-        kind="write",
-        level="routine",
-        minutes=20,
-        parts=(
-            Part(
-                "the discriminator's loss, a 0-dimensional tensor",
-                2,
-                _loss_of_random_logits(0),
-                like=torch.tensor(1.0),
-                hints=(
-                    "Each real logit is compared with the mean of the fake ones, and each fake "
-                    "logit with the mean of the real ones. Is a mean taken too early?",
-                    "First the difference, then the logarithm, then the mean over rows.",
-                    "-log sigmoid(t) is softplus(-t).",
-                ),
-            ),
-            Part(
-                "the generator's loss, a 0-dimensional tensor",
-                2,
-                _loss_of_random_logits(1),
-                like=torch.tensor(1.0),
-                hints=(
-                    "The generator wants the opposite of both comparisons, not the opposite sign.",
-                    "Exchange real and fake in the discriminator's loss.",
-                ),
-            ),
-            Part(
-                "2 log 2 for both when all logits are equal, however high they are",
-                1,
-                _losses_of_equal_logits,
-                expected=lambda seed: [LOG_4] * 4,
-                hints=(
-                    "Only differences count. Does every logit meet a mean of the other side?",
-                    "Both terms count fully: add them, do not take their mean.",
-                ),
-            ),
-            Part(
-                "finite for a discriminator that is sure, and wrong",
-                1,
-                _losses_of_sure_logits,
-                expected=lambda seed: [800.0, 0.0],
-                hints=(
-                    "The logarithm of a sigmoid that was rounded to zero is minus infinity.",
-                    "F.logsigmoid or F.softplus take the logarithm in one step.",
-                ),
-            ),
-            Part(
-                "gradients also through the means",
-                1,
-                _gradients_at_equal_logits,
-                expected=lambda seed: [torch.full((5,), -1 / 5), torch.full((3,), -1 / 3)],
-                hints=(
-                    "Half of the gradient is missing where a mean is detached or turned into a "
-                    "number.",
-                    "The means are parts of the loss: no .detach(), no .item().",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex11-2",
-        "A penalty around the real rows",
-        kind="write",
-        level="standard",
-        minutes=20,
-        parts=(
-            Part(
-                "right for a discriminator with one slope for each label",
-                2,
-                lambda penalty, seed: _penalty_of(penalty, Bent(_slopes(seed)), seed),
-                expected=_expected_penalty,
-                hints=(
-                    "One slope for every row, then its length, minus the target, squared. Which "
-                    "of these did you mix up?",
-                    "The target is 1, as for WGAN-GP, not 0. The mean over rows comes last.",
-                    "slope.norm(dim=1), not slope.norm().",
-                ),
-            ),
-            Part(
-                "looks around the real rows",
-                2,
-                _penalty_of_bowl,
-                expected=_expected_of_bowl,
-                hints=(
-                    "The slope of this discriminator differs from place to place. Do you look at "
-                    "the real rows themselves?",
-                    "Add the noise to the rows, and take the gradient there.",
-                ),
-            ),
-            Part(
-                "pulls the discriminator's weights",
-                2,
-                _pull_of_penalty,
-                expected=_expected_pull,
-                hints=(
-                    "The penalty is a constant for the weights. The usual mistake is a missing "
-                    "create_graph=True.",
-                    "Nothing between the logits and the penalty may be detached.",
-                ),
-            ),
-            Part(
-                "leaves no gradient in the weights before backward()",
-                1,
-                _traces_of_penalty,
-                expected=lambda seed: {"penalty above 0": True, "gradient in D": False},
-                hints=(
-                    "backward() puts gradients into every weight, and the next step would use "
-                    "them. Which function returns a gradient and leaves the weights alone?",
-                    "torch.autograd.grad(logits.sum(), x, ...).",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex11-3",
-        "Five moving averages",
-        kind="diagnose",
-        level="standard",
-        minutes=15,
-        answer="dict",
-        parts=(
-            _variant("A", "Which weights does the line with decay write to, and for how long?"),
-            _variant("B", "Batch normalization keeps numbers that are no parameters."),
-            _variant("C", "Put decay = 0.999 in: what share does the new weight get?"),
-            _variant("D", "What does copy.copy copy, and what do both copies share?"),
-            _variant("E", "What does it do with parameters, with running averages, with counters?"),
-            Part(
-                "when the start is forgotten",
-                1,
-                lambda answer, seed: answer["steps"],
-                like=1.0,
-                rtol=0.006,
-                hints=(
-                    "After n steps the starting weights have the share d to the power n.",
-                    "Solve 0.995**n = 0.01 for n.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex11-4",
-        "A vote on the weight of synthetic rows",
-        kind="write",
-        level="open",
-        minutes=35,
-        parts=(
-            Part(
-                "the mean accuracy of every weight",
-                2,
-                lambda vote, seed: np.asarray(_vote(vote, seed)[0]),
-                like=np.zeros(4),
-                hints=(
-                    "One number for each weight: the mean over the folds. In this exercise the "
-                    "accuracy depends only on the rows that you judge, and on how much the "
-                    "synthetic rows count.",
-                    "Accuracy is a share of right labels, between 0 and 1.",
-                ),
-            ),
-            Part(
-                "the generator sees the other folds alone",
-                2,
-                lambda vote, seed: _listed(_vote(vote, seed)[1].generator_saw),
-                expected=lambda seed: _folds(seed, inside=False),
-                hints=(
-                    "The generator saw the rows that the vote is about: a leak. Train it anew in "
-                    "every fold.",
-                    "generate() must be called inside the loop over folds, on the training part.",
-                ),
-            ),
-            Part(
-                "the classifier sees the other folds and synthetic rows alone",
-                1,
-                lambda vote, seed: _listed(_vote(vote, seed)[1].classifier_saw),
-                expected=lambda seed: _folds(seed, inside=False),
-                hints=("The classifier was trained on rows that it is judged on.",),
-            ),
-            Part(
-                "judges on the fold's own real rows alone",
-                2,
-                lambda vote, seed: _listed(_vote(vote, seed)[1].judged),
-                expected=lambda seed: _folds(seed, inside=True),
-                hints=(
-                    "The vote is about real rows that nobody has seen. Which rows did you predict?",
-                    "No synthetic row, and none of the training part.",
-                ),
-            ),
-            Part(
-                "the synthetic rows together count w times as much as the real ones together",
-                2,
-                lambda vote, seed: sorted(_vote(vote, seed)[1].shares),
-                expected=lambda seed: sorted(Spy(seed).weights),
-                rtol=1e-3,
-                hints=(
-                    "Compare the sum of the synthetic rows' weights with that of the real ones. "
-                    "There may be more of one than of the other.",
-                    "Real rows 1 each; a synthetic row w times their number, divided by its own.",
-                ),
-            ),
-        ),
-    ),
+    Exercise("ex11-1", "More real than the average", "write", "routine", 20, RELATIVISTIC_LOSS),
+    Exercise("ex11-2", "A penalty around the real rows", "write", "standard", 20, PENALTY),
+    Exercise("ex11-3", "Five moving averages", "diagnose", "standard", 15, MOVING_AVERAGES),
+    Exercise("ex11-4", "A vote on the weight of synthetic rows", "write", "open", 35, WEIGHT_VOTE),
 )

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.engine import Exercise, Part, Probe, entry
 from embgan_edu.checks.inputs import normal
 
 # --- ex13-1: fill a frame ------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def _frame_is_kept(fill: Callable[..., Any], seed: int) -> list[bool]:
     ]
 
 
-def _slot_holds(slot: str) -> Callable[[Any, int], dict[str, str]]:
+def _slot_holds(slot: str) -> Probe:
     """A probe: for each wanted label, whose opinions a slot holds."""
 
     def probe(fill: Callable[..., Any], seed: int) -> dict[str, str]:
@@ -83,6 +83,53 @@ def _randomness(fill: Callable[..., Any], seed: int) -> dict[str, bool]:
     return {"same generator, same texts": first == again, "other one, others": first != other}
 
 
+FRAME = (
+    Part(
+        "one word in each slot, and the rest of the frame as it was",
+        _frame_is_kept,
+        "Is a slot left, or are its braces? Every slot is replaced, braces included.",
+        "re.sub(r'{(\\w+)}', function, frame) calls the function for every slot.",
+        expected=[True, True],
+    ),
+    Part(
+        "an opinion of the wanted label",
+        _slot_holds("opinion"),
+        "Words of the other label come out. Which of the two lists do you draw from?",
+        "words['opinion'] has one list per label.",
+        points=2,
+        expected={f"wanted label {y}": f"opinions of label {y}" for y in (0, 1)},
+    ),
+    Part(
+        "{opposite} is an opinion of the other label",
+        _slot_holds("opposite"),
+        "A negated opinion keeps its label only if it is one of the other label.",
+        "With two labels the other one is 1 - label.",
+        expected={f"wanted label {y}": f"opinions of label {1 - y}" for y in (0, 1)},
+    ),
+    Part(
+        "two slots of one name are drawn on their own",
+        _two_slots,
+        "One word is put in all slots of a name, or a word never comes twice.",
+        "str.replace and str.format fill all slots of a name with one word. Draw anew at each "
+        "slot, from the whole list.",
+        expected={"differ at times": True, "agree at times": True},
+    ),
+    Part(
+        "all words of a list are as likely",
+        _frequencies,
+        "Some words come too seldom, or never.",
+        "rng.integers(n) goes from 0 to n - 1; no need to subtract.",
+        expected={"aspect": "all alike", "opinion": "all alike"},
+    ),
+    Part(
+        "the given generator decides, and nothing else",
+        _randomness,
+        "Draw from rng: neither from np.random or random, nor from a generator that you make "
+        "yourself.",
+        expected={"same generator, same texts": True, "other one, others": True},
+    ),
+)
+
 # --- ex13-2: attention in a row of several texts -------------------------------------------------
 
 TIME, DIM, WIDTH = 7, 4, 3
@@ -94,11 +141,7 @@ def _packed(seed: int, lengths: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor
     return 2 * Q, K, V, numbers.repeat_interleave(torch.tensor(lengths))
 
 
-def _attended(attention: Callable[..., Any], seed: int) -> Any:
-    return attention(*_packed(seed, (3, 4)))
-
-
-def _moved(place: int, *lengths: int) -> Callable[[Any, int], list[bool]]:
+def _moved(place: int, *lengths: int) -> Probe:
     """A probe: at which places the answer moves when the word at one place changes."""
 
     def probe(attention: Callable[..., Any], seed: int) -> list[bool]:
@@ -122,6 +165,45 @@ def _running_mean(seed: int) -> Tensor:
     V = _packed(seed, (TIME,))[2]
     return V.cumsum(dim=0) / torch.arange(1, TIME + 1)[:, None]
 
+
+ATTENTION = (
+    Part(
+        "the value of the formula, for two texts in a row",
+        lambda attention, seed: attention(*_packed(seed, (3, 4))),
+        "Check the scale: the scores are divided by the square root of d, the width of Q and K.",
+        "The mask is added to the scores, before the softmax; one row of weights belongs to one "
+        "place that looks.",
+        "allowed = earlier or same place, and same text; scores.masked_fill(~allowed, -inf), "
+        "softmax over the last dimension, times V.",
+        points=2,
+        like=torch.zeros(TIME, WIDTH),
+    ),
+    Part(
+        "a word moves its own answer and later ones only",
+        _moved(3, TIME),
+        "An answer before the changed word moves, or that of the word itself does not. A word may "
+        "look at itself and at what stands before it.",
+        "torch.tril of ones has the allowed pairs, the diagonal among them.",
+        points=2,
+        expected=[place >= 3 for place in range(TIME)],
+    ),
+    Part(
+        "a word moves no answer in another text",
+        _moved(1, 3, 4),
+        "A text reads the one before it in the row. Compare the numbers in `text`.",
+        "text[:, None] == text[None] is True where two places have one text.",
+        expected=[place in (1, 2) for place in range(TIME)],
+    ),
+    Part(
+        "the mean of the words so far, where all keys fit alike",
+        _equal_fit,
+        "The weights of a place that looks do not sum to 1. Over which dimension is the softmax, "
+        "and is the mask there before it?",
+        "Rows of Q K^T are the places that look: softmax over the last dimension.",
+        points=2,
+        expected=_running_mean,
+    ),
+)
 
 # --- ex13-3: perplexity of each label ------------------------------------------------------------
 
@@ -167,265 +249,106 @@ def _trace_of_padding(perplexity: Callable[..., Any], seed: int) -> list[Any]:
     return [long / short - 1, bool(abs(short[0] - short[1]) > 1e-4)]
 
 
+PERPLEXITY = (
+    Part(
+        "two perplexities, with the value of the formula",
+        lambda perplexity, seed: perplexity(*_batch(seed)),
+        "The mean of the log-probabilities comes first, then minus and exp.",
+        "logits[i, t] speaks of targets[i, t]: nothing is left to shift.",
+        "log_softmax over the words, gather the targets, keep those that are 0 or more, and take "
+        "the mean of one label's.",
+        points=2,
+        like=torch.zeros(2),
+    ),
+    Part(
+        "the size of the vocabulary, for a model without a clue",
+        _wavering_of_no_idea,
+        "Logarithm and power have different bases, or something else than words is counted.",
+        "Natural logarithms go with exp. Divide by the number of words.",
+        expected=lambda seed: torch.full((2,), 5.0 + seed % 7),
+    ),
+    Part(
+        "every word counts alike, in short and in long texts",
+        lambda perplexity, seed: perplexity(*_two_lengths(seed)[:3]),
+        "A text of one word counts as much as one of six: do not take a mean of means.",
+        "Sum over all words of a label, and divide by their number.",
+        points=2,
+        expected=lambda seed: _every_word_alike(seed).float(),
+    ),
+    Part(
+        "padding has no influence",
+        _trace_of_padding,
+        "Places with the target -1 are counted. They hold no word.",
+        "Select with targets >= 0 before any sum, and count what is selected.",
+        expected=[torch.zeros(2), True],
+        atol=1e-4,
+    ),
+)
+
+
+# --- ex13-4: who did the work? -------------------------------------------------------------------
+
+WHO_DID_THE_WORK = (
+    Part(
+        "what the judge is worth",
+        entry("judge"),
+        "Compare each writer with itself, with and without the judge.",
+        "The mean of two differences.",
+        rtol=0.001,
+    ),
+    Part(
+        "what the large model is worth behind the judge",
+        entry("writer"),
+        "Compare the two writers with the judge behind both.",
+        rtol=0.001,
+    ),
+    Part(
+        "the control that is missing",
+        entry("control"),
+        "Two things were added at once. Which one could have been added alone?",
+        options=(
+            "the model with more synthetic rows",
+            "the judge behind a trivial writer",
+            "the perplexity of the model",
+            "readers who compare the texts",
+        ),
+    ),
+    Part(
+        "the comparison of diversity",
+        entry("self-BLEU"),
+        "Each text is compared with all others. How many others are there?",
+        options=(
+            "the model is less diverse than people",
+            "the temperature was too high",
+            "the two sets differ in size",
+        ),
+    ),
+    Part(
+        "the word lists",
+        entry("lists"),
+        "Why does a word stand in the list of one label, and not of the other?",
+        options=(
+            "harmless, since nothing is trained on a test row",
+            "a leak, since labels of test texts are in the lists",
+            "harmless, since lists hold no whole sentences",
+            "a leak only if the test texts are printed",
+        ),
+    ),
+    Part(
+        "the shuffled words",
+        entry("shuffled"),
+        "What is the embedding of a text, in this book?",
+        options=(
+            "the model has learned no grammar",
+            "the judge is not needed",
+            "the classifier does not see the order of words",
+        ),
+    ),
+)
+
 EXERCISES = (
-    Exercise(
-        "ex13-1",
-        "Fill a frame",
-        kind="write",
-        level="routine",
-        minutes=15,
-        parts=(
-            Part(
-                "one word in each slot, and the rest of the frame as it was",
-                1,
-                _frame_is_kept,
-                expected=lambda seed: [True, True],
-                hints=(
-                    "Is a slot left, or are its braces? Every slot is replaced, braces included.",
-                    "re.sub(r'{(\\w+)}', function, frame) calls the function for every slot.",
-                ),
-            ),
-            Part(
-                "an opinion of the wanted label",
-                2,
-                _slot_holds("opinion"),
-                expected=lambda seed: {
-                    f"wanted label {y}": f"opinions of label {y}" for y in (0, 1)
-                },
-                hints=(
-                    "Words of the other label come out. Which of the two lists do you draw from?",
-                    "words['opinion'] has one list per label.",
-                ),
-            ),
-            Part(
-                "{opposite} is an opinion of the other label",
-                1,
-                _slot_holds("opposite"),
-                expected=lambda seed: {
-                    f"wanted label {y}": f"opinions of label {1 - y}" for y in (0, 1)
-                },
-                hints=(
-                    "A negated opinion keeps its label only if it is one of the other label.",
-                    "With two labels the other one is 1 - label.",
-                ),
-            ),
-            Part(
-                "two slots of one name are drawn on their own",
-                1,
-                _two_slots,
-                expected=lambda seed: {"differ at times": True, "agree at times": True},
-                hints=(
-                    "One word is put in all slots of a name, or a word never comes twice.",
-                    "str.replace and str.format fill all slots of a name with one word. Draw anew "
-                    "at each slot, from the whole list.",
-                ),
-            ),
-            Part(
-                "all words of a list are as likely",
-                1,
-                _frequencies,
-                expected=lambda seed: {"aspect": "all alike", "opinion": "all alike"},
-                hints=(
-                    "Some words come too seldom, or never.",
-                    "rng.integers(n) goes from 0 to n - 1; no need to subtract.",
-                ),
-            ),
-            Part(
-                "the given generator decides, and nothing else",
-                1,
-                _randomness,
-                expected=lambda seed: {
-                    "same generator, same texts": True,
-                    "other one, others": True,
-                },
-                hints=(
-                    "Draw from rng: neither from np.random or random, nor from a generator that "
-                    "you make yourself.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex13-2",
-        "Attention in a row of several texts",
-        kind="write",
-        level="standard",
-        minutes=20,
-        parts=(
-            Part(
-                "the value of the formula, for two texts in a row",
-                2,
-                _attended,
-                like=torch.zeros(TIME, WIDTH),
-                hints=(
-                    "Check the scale: the scores are divided by the square root of d, the width "
-                    "of Q and K.",
-                    "The mask is added to the scores, before the softmax; one row of weights "
-                    "belongs to one place that looks.",
-                    "allowed = earlier or same place, and same text; scores.masked_fill(~allowed, "
-                    "-inf), softmax over the last dimension, times V.",
-                ),
-            ),
-            Part(
-                "a word moves its own answer and later ones only",
-                2,
-                _moved(3, TIME),
-                expected=lambda seed: [place >= 3 for place in range(TIME)],
-                hints=(
-                    "An answer before the changed word moves, or that of the word itself does "
-                    "not. A word may look at itself and at what stands before it.",
-                    "torch.tril of ones has the allowed pairs, the diagonal among them.",
-                ),
-            ),
-            Part(
-                "a word moves no answer in another text",
-                1,
-                _moved(1, 3, 4),
-                expected=lambda seed: [place in (1, 2) for place in range(TIME)],
-                hints=(
-                    "A text reads the one before it in the row. Compare the numbers in `text`.",
-                    "text[:, None] == text[None] is True where two places have one text.",
-                ),
-            ),
-            Part(
-                "the mean of the words so far, where all keys fit alike",
-                2,
-                _equal_fit,
-                expected=_running_mean,
-                hints=(
-                    "The weights of a place that looks do not sum to 1. Over which dimension is "
-                    "the softmax, and is the mask there before it?",
-                    "Rows of Q K^T are the places that look: softmax over the last dimension.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex13-3",
-        "The perplexity of each label",
-        kind="write",
-        level="standard",
-        minutes=20,
-        parts=(
-            Part(
-                "two perplexities, with the value of the formula",
-                2,
-                lambda perplexity, seed: perplexity(*_batch(seed)),
-                like=torch.zeros(2),
-                hints=(
-                    "The mean of the log-probabilities comes first, then minus and exp.",
-                    "logits[i, t] speaks of targets[i, t]: nothing is left to shift.",
-                    "log_softmax over the words, gather the targets, keep those that are 0 or "
-                    "more, and take the mean of one label's.",
-                ),
-            ),
-            Part(
-                "the size of the vocabulary, for a model without a clue",
-                1,
-                _wavering_of_no_idea,
-                expected=lambda seed: torch.full((2,), 5.0 + seed % 7),
-                hints=(
-                    "Logarithm and power have different bases, or something else than words is "
-                    "counted.",
-                    "Natural logarithms go with exp. Divide by the number of words.",
-                ),
-            ),
-            Part(
-                "every word counts alike, in short and in long texts",
-                2,
-                lambda perplexity, seed: perplexity(*_two_lengths(seed)[:3]),
-                expected=lambda seed: _every_word_alike(seed).float(),
-                hints=(
-                    "A text of one word counts as much as one of six: do not take a mean of means.",
-                    "Sum over all words of a label, and divide by their number.",
-                ),
-            ),
-            Part(
-                "padding has no influence",
-                1,
-                _trace_of_padding,
-                expected=lambda seed: [torch.zeros(2), True],
-                atol=1e-4,
-                hints=(
-                    "Places with the target -1 are counted. They hold no word.",
-                    "Select with targets >= 0 before any sum, and count what is selected.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "ex13-4",
-        "Who did the work?",
-        kind="diagnose",
-        level="open",
-        minutes=15,
-        answer="dict",
-        parts=(
-            Part(
-                "what the judge is worth",
-                1,
-                lambda answer, seed: answer["judge"],
-                like=1.0,
-                rtol=0.001,
-                hints=(
-                    "Compare each writer with itself, with and without the judge.",
-                    "The mean of two differences.",
-                ),
-            ),
-            Part(
-                "what the large model is worth behind the judge",
-                1,
-                lambda answer, seed: answer["writer"],
-                like=1.0,
-                rtol=0.001,
-                hints=("Compare the two writers with the judge behind both.",),
-            ),
-            Part(
-                "the control that is missing",
-                1,
-                lambda answer, seed: answer["control"],
-                options=(
-                    "the model with more synthetic rows",
-                    "the judge behind a trivial writer",
-                    "the perplexity of the model",
-                    "readers who compare the texts",
-                ),
-                hints=("Two things were added at once. Which one could have been added alone?",),
-            ),
-            Part(
-                "the comparison of diversity",
-                1,
-                lambda answer, seed: answer["self-BLEU"],
-                options=(
-                    "the model is less diverse than people",
-                    "the temperature was too high",
-                    "the two sets differ in size",
-                ),
-                hints=("Each text is compared with all others. How many others are there?",),
-            ),
-            Part(
-                "the word lists",
-                1,
-                lambda answer, seed: answer["lists"],
-                options=(
-                    "harmless, since nothing is trained on a test row",
-                    "a leak, since labels of test texts are in the lists",
-                    "harmless, since lists hold no whole sentences",
-                    "a leak only if the test texts are printed",
-                ),
-                hints=("Why does a word stand in the list of one label, and not of the other?",),
-            ),
-            Part(
-                "the shuffled words",
-                1,
-                lambda answer, seed: answer["shuffled"],
-                options=(
-                    "the model has learned no grammar",
-                    "the judge is not needed",
-                    "the classifier does not see the order of words",
-                ),
-                hints=("What is the embedding of a text, in this book?",),
-            ),
-        ),
-    ),
+    Exercise("ex13-1", "Fill a frame", "write", "routine", 15, FRAME),
+    Exercise("ex13-2", "Attention in a row of several texts", "write", "standard", 20, ATTENTION),
+    Exercise("ex13-3", "The perplexity of each label", "write", "standard", 20, PERPLEXITY),
+    Exercise("ex13-4", "Who did the work?", "diagnose", "open", 15, WHO_DID_THE_WORK),
 )

@@ -1,11 +1,10 @@
 """What is measured of the answers in the broken-GAN clinic."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from embgan_edu.checks.engine import Exercise, Level, Part
+from embgan_edu.checks.engine import Exercise, Part, Probe, entry
 from embgan_edu.publish.clinic import Cloud, Run, load_runs
 
 FAULTS = (
@@ -16,78 +15,82 @@ FAULTS = (
     "overpowering discriminator",
 )
 
-CURES = (
-    "detach",
-    "faster discriminator",
-    "one form",
-    "slower discriminator",
-    "steady rate",
-)
+CURES = ("detach", "faster discriminator", "one form", "slower discriminator", "steady rate")
 
 
-def _chosen(entry: str) -> Callable[[Any, int], Any]:
-    return lambda answer, seed: answer[entry]
+# --- clinic-1 to clinic-5: one patient each ------------------------------------------------------
 
 
-def _diagnosis(
-    number: int, patient: str, level: Level, atol: float, fault: tuple[str, ...], evidence: str
-) -> Exercise:
-    """One patient: its fault, the evidence, one number of the recording, and the cure.
+def _diagnosis(atol: float, *fault: str, evidence: str) -> tuple[Part, ...]:
+    """What is asked of one patient: the fault, the evidence, a number of the recording, the cure.
 
     Args:
-        number: Of the exercise.
-        patient: Name of the run.
-        level: Of the exercise.
         atol: Largest difference allowed of the number.
         fault: Hints to the fault.
         evidence: Second hint to the evidence.
     """
-    return Exercise(
-        f"clinic-{number}",
-        f"Patient {patient}",
-        kind="diagnose",
-        level=level,
-        minutes=10,
-        answer="dict",
-        parts=(
-            Part("the fault", 2, _chosen("fault"), options=FAULTS, hints=fault),
-            Part(
-                "what in the recording shows it",
-                1,
-                _chosen("evidence"),
-                options=("a", "b", "c", "d"),
-                hints=(
-                    "Test each sentence on the recording. One of the four is true for this run.",
-                    evidence,
-                ),
-            ),
-            Part(
-                "the number that belongs to the fault",
-                1,
-                _chosen("number"),
-                like=1.0,
-                atol=atol,
-                hints=(
-                    "Each fault has a number of its own in the table. Is it the fault that you "
-                    "found?",
-                    "Compute it from run.curves or run.clouds; do not read it off the picture.",
-                ),
-            ),
-            Part(
-                "what cures it",
-                1,
-                _chosen("cure"),
-                options=CURES,
-                hints=(
-                    "A cure acts on the cause. Which line of the program makes this fault?",
-                    "More training, or another seed, would cure none of the five.",
-                ),
-            ),
+    return (
+        Part("the fault", entry("fault"), *fault, points=2, options=FAULTS),
+        Part(
+            "what in the recording shows it",
+            entry("evidence"),
+            "Test each sentence on the recording. One of the four is true for this run.",
+            evidence,
+            options=("a", "b", "c", "d"),
+        ),
+        Part(
+            "the number that belongs to the fault",
+            entry("number"),
+            "Each fault has a number of its own in the table. Is it the fault that you found?",
+            "Compute it from run.curves or run.clouds; do not read it off the picture.",
+            atol=atol,
+        ),
+        Part(
+            "what cures it",
+            entry("cure"),
+            "A cure acts on the cause. Which line of the program makes this fault?",
+            "More training, or another seed, would cure none of the five.",
+            options=CURES,
         ),
     )
 
 
-# --- clinic-6: recordings to diagnose, made without training --------------------------------------
+PATIENT_A = _diagnosis(
+    0.03,
+    "The discriminator wins. But what does it look at: the rows, or something else?",
+    "Compare the picture at the lower right with that of the healthy run.",
+    evidence="A healthy discriminator that sees only labels is right half of the time.",
+)
+PATIENT_B = _diagnosis(
+    19,
+    "Look at the generator's lengths, and at where its rows lie at the end.",
+    "A slope that is exactly zero does not come from the discriminator.",
+    evidence="Print the last numbers of the curve generator_gradient, and the last cloud.",
+)
+PATIENT_C = _diagnosis(
+    1,
+    "Do not trust the losses, they look best of all. Look at the clouds.",
+    "The real rows fill eight groups. How many do the fakes fill?",
+    evidence="A loss near 2 log 2 says that the discriminator cannot tell, not that the rows are "
+    "good.",
+)
+PATIENT_E = _diagnosis(
+    0.06,
+    "Groups are lost, but that is the consequence. Compare the generator's lengths with those of "
+    "the healthy run: one line differs.",
+    "Which line of the program keeps the discriminator's loss out of the generator?",
+    evidence="Of the six runs, this is the only one in which that curve is not zero.",
+)
+PATIENT_F = _diagnosis(
+    0.5,
+    "Both losses are near zero. Which player has won, and which one gets next to nothing to learn "
+    "from?",
+    "Small is not zero: the generator could move, if it were told where to.",
+    evidence="Print the standard deviation of the last cloud, and the smallest gradient.",
+)
+
+
+# --- clinic-6: recordings to diagnose, made without training -------------------------------------
 
 RECORDS = 40
 HEALTHY = "healthy"
@@ -164,7 +167,7 @@ def _made_up(fault: str, seed: int, winning: bool = False) -> Run:
     return Run("made up", steps, curves, clouds, centers)
 
 
-def _of_made_up(*recordings: tuple[str, bool]) -> Callable[[Any, int], list[Any]]:
+def _of_made_up(*recordings: tuple[str, bool]) -> Probe:
     """A probe: what the answer says of some recordings that were made up."""
     return lambda diagnose, seed: [
         diagnose(_made_up(fault, seed + place, winning))
@@ -172,136 +175,59 @@ def _of_made_up(*recordings: tuple[str, bool]) -> Callable[[Any, int], list[Any]
     ]
 
 
-def _of_the_clinic(diagnose: Callable[..., Any], seed: int) -> dict[str, Any]:
-    return {name: diagnose(run) for name, run in load_runs().items()}
-
-
-def _faults(*names: str) -> Callable[[int], list[str]]:
-    return lambda seed: list(names)
-
+DOCTOR = (
+    Part(
+        "tells a dead generator from an overpowering discriminator",
+        _of_made_up(
+            ("dead generator", False),
+            ("overpowering discriminator", False),
+            ("dead generator", True),
+        ),
+        "A gradient of 1e-6 is small, a dead generator's is exactly 0. And a discriminator wins "
+        "against a dead generator, too.",
+        "Ask for exact zeros at the end first, for a won game afterwards.",
+        points=2,
+        expected=["dead generator", "overpowering discriminator", "dead generator"],
+    ),
+    Part(
+        "tells label leakage from an overpowering discriminator",
+        _of_made_up(("label leakage", False), ("overpowering discriminator", False)),
+        "In both the discriminator wins. Only one of them knows by the label alone; wrong labels "
+        "pass in both.",
+        "By the label alone, half of the verdicts are right in a healthy run.",
+        points=2,
+        expected=["label leakage", "overpowering discriminator"],
+    ),
+    Part(
+        "tells mode collapse from a missing detach",
+        _of_made_up(("mode collapse", False), ("missing detach", False)),
+        "Groups are lost in both. Look at the leftover gradient before you count groups.",
+        "The losses do not show a collapse. Count groups in the last cloud.",
+        points=2,
+        expected=["mode collapse", "missing detach"],
+    ),
+    Part(
+        "calls a healthy run healthy, however it begins",
+        _of_made_up((HEALTHY, False), (HEALTHY, True), ("mode collapse", False)),
+        "Every run begins with one clump. What counts is the last cloud.",
+        "A discriminator may be ahead, and a gradient small, in a healthy run.",
+        expected=[HEALTHY, HEALTHY, "mode collapse"],
+    ),
+    Part(
+        "is right about the six runs of the clinic",
+        lambda diagnose, seed: {name: diagnose(run) for name, run in load_runs().items()},
+        "Print what your function says of each run beside your own diagnosis.",
+        "Recorded curves are rough. Take a mean or a median over the last records.",
+        points=2,
+        like=dict.fromkeys("ABCDEF", ""),
+    ),
+)
 
 EXERCISES = (
-    _diagnosis(
-        1,
-        "A",
-        "routine",
-        0.03,
-        (
-            "The discriminator wins. But what does it look at: the rows, or something else?",
-            "Compare the picture at the lower right with that of the healthy run.",
-        ),
-        "A healthy discriminator that sees only labels is right half of the time.",
-    ),
-    _diagnosis(
-        2,
-        "B",
-        "routine",
-        19,
-        (
-            "Look at the generator's lengths, and at where its rows lie at the end.",
-            "A slope that is exactly zero does not come from the discriminator.",
-        ),
-        "Print the last numbers of the curve generator_gradient, and the last cloud.",
-    ),
-    _diagnosis(
-        3,
-        "C",
-        "standard",
-        1,
-        (
-            "Do not trust the losses, they look best of all. Look at the clouds.",
-            "The real rows fill eight groups. How many do the fakes fill?",
-        ),
-        "A loss near 2 log 2 says that the discriminator cannot tell, not that the rows are good.",
-    ),
-    _diagnosis(
-        4,
-        "E",
-        "standard",
-        0.06,
-        (
-            "Groups are lost, but that is the consequence. Compare the generator's lengths with "
-            "those of the healthy run: one line differs.",
-            "Which line of the program keeps the discriminator's loss out of the generator?",
-        ),
-        "Of the six runs, this is the only one in which that curve is not zero.",
-    ),
-    _diagnosis(
-        5,
-        "F",
-        "standard",
-        0.5,
-        (
-            "Both losses are near zero. Which player has won, and which one gets next to nothing "
-            "to learn from?",
-            "Small is not zero: the generator could move, if it were told where to.",
-        ),
-        "Print the standard deviation of the last cloud, and the smallest gradient.",
-    ),
-    Exercise(
-        "clinic-6",
-        "A doctor for GANs",
-        kind="write",
-        level="open",
-        minutes=35,
-        parts=(
-            Part(
-                "tells a dead generator from an overpowering discriminator",
-                2,
-                _of_made_up(
-                    ("dead generator", False),
-                    ("overpowering discriminator", False),
-                    ("dead generator", True),
-                ),
-                expected=_faults("dead generator", "overpowering discriminator", "dead generator"),
-                hints=(
-                    "A gradient of 1e-6 is small, a dead generator's is exactly 0. And a "
-                    "discriminator wins against a dead generator, too.",
-                    "Ask for exact zeros at the end first, for a won game afterwards.",
-                ),
-            ),
-            Part(
-                "tells label leakage from an overpowering discriminator",
-                2,
-                _of_made_up(("label leakage", False), ("overpowering discriminator", False)),
-                expected=_faults("label leakage", "overpowering discriminator"),
-                hints=(
-                    "In both the discriminator wins. Only one of them knows by the label alone; "
-                    "wrong labels pass in both.",
-                    "By the label alone, half of the verdicts are right in a healthy run.",
-                ),
-            ),
-            Part(
-                "tells mode collapse from a missing detach",
-                2,
-                _of_made_up(("mode collapse", False), ("missing detach", False)),
-                expected=_faults("mode collapse", "missing detach"),
-                hints=(
-                    "Groups are lost in both. Look at the leftover gradient before you count "
-                    "groups.",
-                    "The losses do not show a collapse. Count groups in the last cloud.",
-                ),
-            ),
-            Part(
-                "calls a healthy run healthy, however it begins",
-                1,
-                _of_made_up((HEALTHY, False), (HEALTHY, True), ("mode collapse", False)),
-                expected=_faults(HEALTHY, HEALTHY, "mode collapse"),
-                hints=(
-                    "Every run begins with one clump. What counts is the last cloud.",
-                    "A discriminator may be ahead, and a gradient small, in a healthy run.",
-                ),
-            ),
-            Part(
-                "is right about the six runs of the clinic",
-                2,
-                _of_the_clinic,
-                like=dict.fromkeys("ABCDEF", ""),
-                hints=(
-                    "Print what your function says of each run beside your own diagnosis.",
-                    "Recorded curves are rough. Take a mean or a median over the last records.",
-                ),
-            ),
-        ),
-    ),
+    Exercise("clinic-1", "Patient A", "diagnose", "routine", 10, PATIENT_A),
+    Exercise("clinic-2", "Patient B", "diagnose", "routine", 10, PATIENT_B),
+    Exercise("clinic-3", "Patient C", "diagnose", "standard", 10, PATIENT_C),
+    Exercise("clinic-4", "Patient E", "diagnose", "standard", 10, PATIENT_E),
+    Exercise("clinic-5", "Patient F", "diagnose", "standard", 10, PATIENT_F),
+    Exercise("clinic-6", "A doctor for GANs", "write", "open", 35, DOCTOR),
 )

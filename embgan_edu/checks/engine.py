@@ -28,6 +28,9 @@ from torch import Tensor
 
 from embgan_edu.base.errors import ConfigError
 
+# From an answer and a seed to what is measured of it.
+Probe = Callable[[Any, int], Any]
+
 # What came out of a probe, as plain JSON: a kind, and what belongs to that kind.
 Entry = dict[str, Any]
 
@@ -38,32 +41,43 @@ Kind = Literal["write", "predict", "diagnose", "explain"]
 Level = Literal["routine", "standard", "open"]
 
 
-@dataclass(frozen=True)
 class Part:
     """One thing that is measured of an answer, with its points.
 
     Args:
         name: What must hold, as the student reads it.
-        points: What it is worth.
         probe: From the answer and a seed to a value: numbers, arrays, tensors, text, truth values,
             or dictionaries and sequences of these. Its randomness comes from the seed alone.
-        expected: From a seed to the right value, where that may be public.
-        like: Where it may not: any value of the right type and shape.
-        options: For an answer that is chosen from a list: the list. The right one is not public.
         hints: In stages. The first names the likely mistake.
+        points: What it is worth.
+        expected: The right value, where that may be public, or a function of the seed that makes
+            it.
+        like: Where it may not: any value of the right type and shape; a number, unless said.
+        options: For an answer that is chosen from a list: the list. The right one is not public.
         rtol: Largest difference allowed, as a share of the right value,
         atol: plus this.
+
+    Example:
+        >>> part = Part("of ones", lambda f, seed: f(np.ones(3)), "Is it a sum?", expected=1.0)
+        >>> part.hints
+        ('Is it a sum?',)
     """
 
-    name: str
-    points: float
-    probe: Callable[[Any, int], Any]
-    expected: Callable[[int], Any] | None = None
-    like: Any = None
-    options: tuple[str, ...] = ()
-    hints: tuple[str, ...] = ()
-    rtol: float = 1e-4
-    atol: float = 1e-6
+    def __init__(
+        self,
+        name: str,
+        probe: Probe,
+        *hints: str,
+        points: float = 1,
+        expected: Any = None,
+        like: Any = 1.0,
+        options: tuple[str, ...] = (),
+        rtol: float = 1e-4,
+        atol: float = 1e-6,
+    ) -> None:
+        self.name, self.probe, self.hints, self.points = name, probe, hints, points
+        self.expected, self.like, self.options = expected, like, options
+        self.rtol, self.atol = rtol, atol
 
 
 @dataclass(frozen=True)
@@ -77,8 +91,6 @@ class Exercise:
         level: How far it goes beyond the chapter.
         minutes: For a student who has read the chapter.
         parts: What is measured.
-        answer: What the student hands in: ``"function"``, or ``"dict"`` of chosen or measured
-            values.
     """
 
     name: str
@@ -87,7 +99,6 @@ class Exercise:
     level: Level
     minutes: int
     parts: tuple[Part, ...]
-    answer: Literal["function", "dict"] = "function"
 
     @property
     def points(self) -> float:
@@ -98,6 +109,29 @@ class Exercise:
             5
         """
         return sum(part.points for part in self.parts)
+
+    @property
+    def answer(self) -> Literal["function", "dict"]:
+        """What the student hands in: a function that is written, or else a dict of values.
+
+        Example:
+            >>> find_exercise("ex04-4").answer
+            'dict'
+        """
+        return "function" if self.kind == "write" else "dict"
+
+
+def entry(name: str) -> Probe:
+    """Make a probe of a dictionary of answers: what stands in it under a name.
+
+    Args:
+        name: Of the entry.
+
+    Example:
+        >>> entry("score")({"score": 0.5}, 0)
+        0.5
+    """
+    return lambda answer, seed: answer[name]
 
 
 class CheckFailed(AssertionError):
@@ -381,7 +415,8 @@ def _say(part: Part, problem: str, hint: int) -> list[str]:
     """The lines about one part: whether it is right as far as can be seen, or what is wrong."""
     points = f"{part.points:g} point{'s' * (part.points != 1)}"
     if not problem:
-        unseen = "" if part.expected else " (type and shape; grading looks at the value)"
+        public = part.expected is not None
+        unseen = "" if public else " (type and shape; grading looks at the value)"
         unseen = " (a possible answer; grading tells)" if part.options else unseen
         return [f"ok  {part.name}, {points}{unseen}"]
     lines = [f"no  {part.name}, {points}", f"      {problem}"]
@@ -395,7 +430,7 @@ def visible_problem(part: Part, entry: Entry) -> str:
     """What a student may know of what is wrong with one part, or an empty text.
 
     Example:
-        >>> part = Part("falls", 1, lambda a, seed: a, options=("rises", "falls"))
+        >>> part = Part("falls", lambda a, seed: a, options=("rises", "falls"))
         >>> visible_problem(part, describe("fall"))
         "value: got fall, expected one of 'rises', 'falls'"
     """
@@ -408,7 +443,7 @@ def visible_problem(part: Part, entry: Entry) -> str:
         return f"value: got {entry.get('value', entry['kind'])}, expected one of {names}"
     if part.expected is not None:
         with _own_randomness(0):
-            want = describe(part.expected(0))
+            want = describe(part.expected(0) if callable(part.expected) else part.expected)
         return difference(entry, want, part.rtol, part.atol)
     return difference(entry, _shape_only(describe(part.like)), part.rtol, part.atol) or (
         "" if _is_finite(entry) else "value: got nan or infinity, expected a finite number"

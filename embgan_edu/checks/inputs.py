@@ -1,9 +1,48 @@
-"""Small inputs that the probes of several chapters need. All follow from a seed."""
+"""What the probes of several chapters need: small inputs, and looks at what became of a network.
 
+All inputs follow from a seed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+# --- Inputs --------------------------------------------------------------------------------------
+
+
+def generator(seed: int) -> torch.Generator:
+    """Make a generator of random numbers.
+
+    Args:
+        seed: Where it starts.
+
+    Example:
+        >>> torch.rand(2, generator=generator(3)).shape
+        torch.Size([2])
+    """
+    return torch.Generator().manual_seed(seed)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's own generator, as new layers need it, and put it back afterwards.
+
+    Args:
+        seed: Where it starts inside.
+
+    Example:
+        >>> with seeded(3):
+        ...     layer = nn.Linear(2, 3)
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def normal(seed: int, *shape: int) -> Tensor:
@@ -17,21 +56,51 @@ def normal(seed: int, *shape: int) -> Tensor:
         >>> normal(3, 2, 4).shape
         torch.Size([2, 4])
     """
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(*shape, generator=generator(seed))
 
 
-def labels_in_turn(rows: int, labels: int) -> Float[Tensor, "rows labels"]:
+def uniform(seed: int, low: float, high: float) -> float:
+    """Draw one number, all between two bounds being as likely.
+
+    Args:
+        seed: Of a generator of its own.
+        low: The lower bound.
+        high: The upper bound.
+
+    Example:
+        >>> 2 <= uniform(3, 2, 4) < 4
+        True
+    """
+    return float(np.random.default_rng(seed).uniform(low, high))
+
+
+def one_hot(labels: Int[Tensor, " rows"], many: int) -> Float[Tensor, "rows labels"]:
+    """Return one-hot labels, as networks take them.
+
+    Args:
+        labels: Numbers of the labels.
+        many: How many different ones there are.
+
+    Example:
+        >>> one_hot(torch.tensor([1, 0]), 2).tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+    return F.one_hot(labels, many).float()
+
+
+def labels_in_turn(rows: int, labels: int, first: int = 0) -> Float[Tensor, "rows labels"]:
     """Return one-hot labels 0, 1, 2, ..., and from the start again.
 
     Args:
         rows: How many.
         labels: How many different ones.
+        first: Where to begin.
 
     Example:
         >>> labels_in_turn(3, 2).tolist()
         [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
     """
-    return F.one_hot(torch.arange(rows) % labels, labels).float()
+    return one_hot((torch.arange(rows) + first) % labels, labels)
 
 
 class ConditionalNetwork(nn.Module):
@@ -54,8 +123,7 @@ class ConditionalNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.hears = 0.0 if deaf else 1.0
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             self.layers = nn.Sequential(
                 nn.Linear(inputs + labels, 8), nn.Tanh(), nn.Linear(8, outputs)
             )
@@ -64,6 +132,9 @@ class ConditionalNetwork(nn.Module):
         """Put rows and labels side by side through both layers."""
         out: Tensor = self.layers(torch.cat([x, self.hears * onehot], dim=1))
         return out.squeeze(1)
+
+
+# --- What became of a network --------------------------------------------------------------------
 
 
 def weights_of(network: nn.Module) -> Float[Tensor, " weights"]:
@@ -77,3 +148,30 @@ def weights_of(network: nn.Module) -> Float[Tensor, " weights"]:
         torch.Size([9])
     """
     return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+def has_gradient(network: nn.Module) -> bool:
+    """Tell whether any parameter of a network holds a gradient that is not zero.
+
+    Args:
+        network: Any.
+
+    Example:
+        >>> has_gradient(nn.Linear(2, 3))
+        False
+    """
+    return any(p.grad is not None and bool(p.grad.any()) for p in network.parameters())
+
+
+def picked(found: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return some entries of what was found, for a part that is about these alone.
+
+    Args:
+        found: All that was found.
+        names: Of the entries.
+
+    Example:
+        >>> picked({"loss": 0.5, "D has moved": True, "G has moved": False}, "D has moved")
+        {'D has moved': True}
+    """
+    return {name: found[name] for name in names}

@@ -8,18 +8,17 @@ import numpy as np
 import pandas as pd
 
 from embgan_edu.base.errors import DataError
-from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.engine import Exercise, Part, Probe
 from embgan_edu.checks.tables import (
     AGREE,
     BEFORE,
     DRAW_HINTS,
+    DRAWS_ARE_FINE,
     LEAST_DRAWS,
     NOTHING,
     POINTS,
     WORD_HINTS,
     Answer,
-    agreement,
-    draws_are_fine,
     impossible,
     judge_draws,
     labels_agree,
@@ -55,13 +54,8 @@ def _copied(seed: int, change: Callable[[str], str], other_label: bool) -> tuple
     return texts + [change(texts[i]) for i in copied], np.concatenate([labels, copies])
 
 
-def _kept(
-    change: Callable[[str], str], other_label: bool = False
-) -> Callable[[Callable[..., Any], int], list[int]]:
-    def probe(answer: Callable[..., Any], seed: int) -> list[int]:
-        return [int(row) for row in answer(*_copied(seed, change, other_label))]
-
-    return probe
+def _kept(change: Callable[[str], str], other_label: bool = False) -> Probe:
+    return lambda answer, seed: list(map(int, answer(*_copied(seed, change, other_label))))
 
 
 def _kept_of_empty_texts(answer: Callable[..., Any], seed: int) -> list[int]:
@@ -69,6 +63,40 @@ def _kept_of_empty_texts(answer: Callable[..., Any], seed: int) -> list[int]:
     texts[1], texts[4] = "?! ...", " \t "
     return [int(row) for row in answer(texts, np.arange(6) % 2)]
 
+
+ONE_ROW_OF_EACH_TEXT = (
+    Part(
+        "of equal texts with one label, the first",
+        _kept(lambda text: text),
+        "A repeated text may be in the training and in the test rows. Keep the first row of each "
+        "text, in the order of the rows.",
+        "A dictionary from text to the rows that hold it keeps their order.",
+        points=2,
+        expected=list(range(12)),
+    ),
+    Part(
+        "equal up to capitals and blanks",
+        _kept(lambda text: f"  {text.title().replace(' ', '  ')} "),
+        "'Good film' and ' good  film' are the same text. Compare a normal form.",
+        '" ".join(text.lower().split()) is such a form.',
+        points=2,
+        expected=list(range(12)),
+    ),
+    Part(
+        "of equal texts with two labels, none",
+        _kept(lambda text: text, other_label=True),
+        "Two labels for one text: nobody knows which is right. Is the first one kept?",
+        "Drop all rows of such a text, and keep one row of the others.",
+        points=2,
+        expected=[i for i in range(12) if i != 2],
+    ),
+    Part(
+        "no text without a letter or a digit",
+        _kept_of_empty_texts,
+        "Such a text has no word, so its embedding is zero. str.isalnum finds letters.",
+        expected=[0, 2, 3, 5],
+    ),
+)
 
 # --- project1-2: a learning curve ----------------------------------------------------------------
 
@@ -144,130 +172,63 @@ def _labels_for_more(answer: Answer, seed: int) -> str:
     return f"{claim}, which is not where the curve gets two points higher"
 
 
-# --- The exercises -------------------------------------------------------------------------------
+LEARNING_CURVE = (
+    Part(
+        "a corpus that is large enough, and a whole table",
+        _curve_is_whole,
+        "'texts' is the number of texts after duplicates are dropped. The sizes need 100 and one "
+        "of 400 or more.",
+        "The test rows are what the largest training set leaves.",
+        points=2,
+        expected={
+            "at least 1,000 texts": True,
+            "four sizes or more, 100 among them, up to 400 or more": True,
+            "200 texts or more are left to test on": True,
+            "impossible": NOTHING,
+            "missing numbers": False,
+        },
+    ),
+    Part(
+        "eight draws or more, the same for every size, no two alike",
+        lambda answer, seed: judge_draws(_curve(answer), "n_train"),
+        *DRAW_HINTS,
+        expected=DRAWS_ARE_FINE,
+    ),
+    Part(
+        "the mean accuracy of the network at every size",
+        _curve_means,
+        "The keys are the sizes, as numbers; the values are means over draws, in percent.",
+        points=2,
+        expected=AGREE,
+    ),
+    Part(
+        "linear or network, with 100 labels",
+        _linear_or_network,
+        "Linear minus network, draw by draw, at n_train 100. Unpaired accuracies make the "
+        "interval too wide.",
+        "'better' is 'linear', 'network' or 'undecided', by where the interval lies.",
+        points=2,
+        expected={"interval": AGREE, "better": AGREE},
+    ),
+    Part(
+        "whether the smallest training set beats the majority",
+        _beats_majority,
+        *WORD_HINTS,
+        expected=AGREE,
+    ),
+    Part(
+        "how many labels two points more need",
+        _labels_for_more,
+        "Draw straight lines between the means over the logarithm of n, as chapter 3 does. The "
+        "target is the mean at 100 plus 2.",
+        "It is the number of labels, not how many more. Where the curve never gets there, the "
+        "answer is None.",
+        points=2,
+        expected=AGREE,
+    ),
+)
 
 EXERCISES = (
-    Exercise(
-        "project1-1",
-        "One row of each text",
-        kind="write",
-        level="standard",
-        minutes=25,
-        parts=(
-            Part(
-                "of equal texts with one label, the first",
-                2,
-                _kept(lambda text: text),
-                expected=lambda seed: list(range(12)),
-                hints=(
-                    "A repeated text may be in the training and in the test rows. Keep the "
-                    "first row of each text, in the order of the rows.",
-                    "A dictionary from text to the rows that hold it keeps their order.",
-                ),
-            ),
-            Part(
-                "equal up to capitals and blanks",
-                2,
-                _kept(lambda text: f"  {text.title().replace(' ', '  ')} "),
-                expected=lambda seed: list(range(12)),
-                hints=(
-                    "'Good film' and ' good  film' are the same text. Compare a normal form.",
-                    '" ".join(text.lower().split()) is such a form.',
-                ),
-            ),
-            Part(
-                "of equal texts with two labels, none",
-                2,
-                _kept(lambda text: text, other_label=True),
-                expected=lambda seed: [i for i in range(12) if i != 2],
-                hints=(
-                    "Two labels for one text: nobody knows which is right. Is the first one kept?",
-                    "Drop all rows of such a text, and keep one row of the others.",
-                ),
-            ),
-            Part(
-                "no text without a letter or a digit",
-                1,
-                _kept_of_empty_texts,
-                expected=lambda seed: [0, 2, 3, 5],
-                hints=(
-                    "Such a text has no word, so its embedding is zero. str.isalnum finds letters.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "project1-2",
-        "Your learning curve",
-        kind="diagnose",
-        level="open",
-        minutes=60,
-        answer="dict",
-        parts=(
-            Part(
-                "a corpus that is large enough, and a whole table",
-                2,
-                _curve_is_whole,
-                expected=lambda seed: {
-                    "at least 1,000 texts": True,
-                    "four sizes or more, 100 among them, up to 400 or more": True,
-                    "200 texts or more are left to test on": True,
-                    "impossible": NOTHING,
-                    "missing numbers": False,
-                },
-                hints=(
-                    "'texts' is the number of texts after duplicates are dropped. The sizes need "
-                    "100 and one of 400 or more.",
-                    "The test rows are what the largest training set leaves.",
-                ),
-            ),
-            Part(
-                "eight draws or more, the same for every size, no two alike",
-                1,
-                lambda answer, seed: judge_draws(_curve(answer), "n_train"),
-                expected=draws_are_fine,
-                hints=DRAW_HINTS,
-            ),
-            Part(
-                "the mean accuracy of the network at every size",
-                2,
-                _curve_means,
-                expected=agreement,
-                hints=(
-                    "The keys are the sizes, as numbers; the values are means over draws, in "
-                    "percent.",
-                ),
-            ),
-            Part(
-                "linear or network, with 100 labels",
-                2,
-                _linear_or_network,
-                expected=lambda seed: {"interval": AGREE, "better": AGREE},
-                hints=(
-                    "Linear minus network, draw by draw, at n_train 100. Unpaired accuracies make "
-                    "the interval too wide.",
-                    "'better' is 'linear', 'network' or 'undecided', by where the interval lies.",
-                ),
-            ),
-            Part(
-                "whether the smallest training set beats the majority",
-                1,
-                _beats_majority,
-                expected=agreement,
-                hints=WORD_HINTS,
-            ),
-            Part(
-                "how many labels two points more need",
-                2,
-                _labels_for_more,
-                expected=agreement,
-                hints=(
-                    "Draw straight lines between the means over the logarithm of n, as chapter 3 "
-                    "does. The target is the mean at 100 plus 2.",
-                    "It is the number of labels, not how many more. Where the curve never gets "
-                    "there, the answer is None.",
-                ),
-            ),
-        ),
-    ),
+    Exercise("project1-1", "One row of each text", "write", "standard", 25, ONE_ROW_OF_EACH_TEXT),
+    Exercise("project1-2", "Your learning curve", "diagnose", "open", 60, LEARNING_CURVE),
 )

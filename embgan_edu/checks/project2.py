@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from embgan_edu.base.errors import DataError
-from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.engine import Exercise, Part, Probe
 from embgan_edu.checks.tables import (
     ALONE,
     NOTHING,
@@ -63,9 +63,7 @@ def _four_draws(seed: int) -> pd.DataFrame:
     return made_up_table(seed, 4, unsure=unsure, sure=sure)
 
 
-def _verdicts(
-    table: Callable[[int], pd.DataFrame], *names: str
-) -> Callable[[Callable[..., Any], int], dict[str, Any]]:
+def _verdicts(table: Callable[[int], pd.DataFrame], *names: str) -> Probe:
     def probe(answer: Callable[..., Any], seed: int) -> dict[str, Any]:
         found = answer(table(seed), 1.0)
         if not isinstance(found, Mapping):
@@ -77,6 +75,47 @@ def _verdicts(
 
     return probe
 
+
+FOUR_VERDICTS = (
+    Part(
+        "a gain and a loss",
+        _verdicts(_clear, "better", "worse"),
+        "Draws differ far more than methods. Take the difference within each draw, then one "
+        "interval of these; unpaired accuracies decide nothing.",
+        "Pivot the table: one row per draw, one column per method.",
+        points=2,
+        expected={"better": "gain", "worse": "loss"},
+    ),
+    Part(
+        "the same for rows in any order",
+        _verdicts(_turned_round, "better", "worse"),
+        "Pairs belong together by their draw, not by their place in the table.",
+        expected={"better": "gain", "worse": "loss"},
+    ),
+    Part(
+        "'same' where the interval is within the margin, and else 'undecided'",
+        _verdicts(_near_zero, "narrow", "wide"),
+        "No proof of a difference is not proof of no difference. For 'same' the whole interval "
+        "must lie between -margin and margin.",
+        "A wide interval around zero is 'undecided', wherever its mean is.",
+        points=2,
+        expected={"narrow": "same", "wide": "undecided"},
+    ),
+    Part(
+        "a small gain is a gain",
+        _verdicts(_small, "small", "zero"),
+        "Look at zero first, and at the margin only where the interval holds zero.",
+        expected={"small": "gain", "zero": "same"},
+    ),
+    Part(
+        "not too sure of four draws",
+        _verdicts(_four_draws, "unsure", "sure"),
+        "With few draws 1.96 is too small a factor, and n below the line too large a number: "
+        "Student's t, and n - 1.",
+        "paired_difference of embgan_edu.data.splits does both.",
+        expected={"unsure": "undecided", "sure": "gain"},
+    ),
+)
 
 # --- project2-2: a plain GAN on a corpus ---------------------------------------------------------
 
@@ -131,116 +170,40 @@ def _flattered(answer: Answer, seed: int) -> bool:
     return answer["flattered"] in gap and bool(gap[answer["flattered"]] >= gap.max() - POINTS)
 
 
-# --- The exercises -------------------------------------------------------------------------------
+PLAIN_GAN = (
+    Part(
+        "a whole table, with every baseline",
+        _plain_is_whole,
+        *TABLE_HINTS,
+        points=2,
+        expected={"missing methods": NOTHING, "missing numbers": NOTHING, "impossible": NOTHING},
+    ),
+    *parts_about_gains(_plain, word_points=2),
+    Part(
+        "which methods have collapsed, by the rule",
+        _collapsed,
+        "The rule: a mean Vendi ratio below half of that of 'real vs real'. No other measure "
+        "counts here.",
+        expected={
+            "every method named is below half": True,
+            "every method below half is named": True,
+        },
+    ),
+    Part(
+        "the methods in order of their mean accuracy",
+        _order,
+        "'real only' is one of them; 'real vs real' has no accuracy.",
+        expected={"every method once": True, "best first": True},
+    ),
+    Part(
+        "which method TRTS flatters most",
+        _flattered,
+        "The largest mean of TRTS minus TSTR: labels that look right, and teach less.",
+        expected=True,
+    ),
+)
 
 EXERCISES = (
-    Exercise(
-        "project2-1",
-        "Four verdicts",
-        kind="write",
-        level="standard",
-        minutes=30,
-        parts=(
-            Part(
-                "a gain and a loss",
-                2,
-                _verdicts(_clear, "better", "worse"),
-                expected=lambda seed: {"better": "gain", "worse": "loss"},
-                hints=(
-                    "Draws differ far more than methods. Take the difference within each draw, "
-                    "then one interval of these; unpaired accuracies decide nothing.",
-                    "Pivot the table: one row per draw, one column per method.",
-                ),
-            ),
-            Part(
-                "the same for rows in any order",
-                1,
-                _verdicts(_turned_round, "better", "worse"),
-                expected=lambda seed: {"better": "gain", "worse": "loss"},
-                hints=("Pairs belong together by their draw, not by their place in the table.",),
-            ),
-            Part(
-                "'same' where the interval is within the margin, and else 'undecided'",
-                2,
-                _verdicts(_near_zero, "narrow", "wide"),
-                expected=lambda seed: {"narrow": "same", "wide": "undecided"},
-                hints=(
-                    "No proof of a difference is not proof of no difference. For 'same' the whole "
-                    "interval must lie between -margin and margin.",
-                    "A wide interval around zero is 'undecided', wherever its mean is.",
-                ),
-            ),
-            Part(
-                "a small gain is a gain",
-                1,
-                _verdicts(_small, "small", "zero"),
-                expected=lambda seed: {"small": "gain", "zero": "same"},
-                hints=(
-                    "Look at zero first, and at the margin only where the interval holds zero.",
-                ),
-            ),
-            Part(
-                "not too sure of four draws",
-                1,
-                _verdicts(_four_draws, "unsure", "sure"),
-                expected=lambda seed: {"unsure": "undecided", "sure": "gain"},
-                hints=(
-                    "With few draws 1.96 is too small a factor, and n below the line too large a "
-                    "number: Student's t, and n - 1.",
-                    "paired_difference of embgan_edu.data.splits does both.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "project2-2",
-        "Your plain GAN",
-        kind="diagnose",
-        level="open",
-        minutes=60,
-        answer="dict",
-        parts=(
-            Part(
-                "a whole table, with every baseline",
-                2,
-                _plain_is_whole,
-                expected=lambda seed: {
-                    "missing methods": NOTHING,
-                    "missing numbers": NOTHING,
-                    "impossible": NOTHING,
-                },
-                hints=TABLE_HINTS,
-            ),
-            *parts_about_gains(_plain, word_points=2),
-            Part(
-                "which methods have collapsed, by the rule",
-                1,
-                _collapsed,
-                expected=lambda seed: {
-                    "every method named is below half": True,
-                    "every method below half is named": True,
-                },
-                hints=(
-                    "The rule: a mean Vendi ratio below half of that of 'real vs real'. No other "
-                    "measure counts here.",
-                ),
-            ),
-            Part(
-                "the methods in order of their mean accuracy",
-                1,
-                _order,
-                expected=lambda seed: {"every method once": True, "best first": True},
-                hints=("'real only' is one of them; 'real vs real' has no accuracy.",),
-            ),
-            Part(
-                "which method TRTS flatters most",
-                1,
-                _flattered,
-                expected=lambda seed: True,
-                hints=(
-                    "The largest mean of TRTS minus TSTR: labels that look right, and teach less.",
-                ),
-            ),
-        ),
-    ),
+    Exercise("project2-1", "Four verdicts", "write", "standard", 30, FOUR_VERDICTS),
+    Exercise("project2-2", "Your plain GAN", "diagnose", "open", 60, PLAIN_GAN),
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from embgan_edu.base.errors import DataError
-from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.engine import Exercise, Part, Probe, entry
 from embgan_edu.checks.tables import (
     AGREE,
     ALONE,
@@ -16,7 +16,6 @@ from embgan_edu.checks.tables import (
     SIMPLE,
     TABLE_HINTS,
     Answer,
-    agreement,
     gaps,
     impossible,
     joined,
@@ -49,7 +48,7 @@ def _rung_table(seed: int, tempting: bool = False) -> pd.DataFrame:
     return made_up_table(seed, 16, **gains)
 
 
-def _chosen(tempting: bool) -> Callable[[Callable[..., Any], int], Any]:
+def _chosen(tempting: bool) -> Probe:
     return lambda answer, seed: answer(_rung_table(seed, tempting), list(RUNGS))[0]
 
 
@@ -64,6 +63,40 @@ def _of_shuffled_rows(answer: Callable[..., Any], seed: int) -> list[Any]:
     again = _measured(answer, table.sample(frac=1, random_state=seed))
     return [again - found, bool((found[1:] > 0).all())]
 
+
+CHOICE = (
+    Part(
+        "the rung that is best on even draws",
+        _chosen(tempting=False),
+        "The odd draws have no say in the choice. Is the rung chosen on all draws?",
+        expected="second",
+    ),
+    Part(
+        "chosen among the rungs only",
+        _chosen(tempting=True),
+        "A method that is not in the list of rungs cannot be chosen.",
+        expected="second",
+    ),
+    Part(
+        "its mean gain on odd draws",
+        lambda answer, seed: float(_measured(answer, _rung_table(seed))[0]),
+        "The draws that chose a rung flatter it. Measure on the odd draws alone, and subtract "
+        "'real only'.",
+        points=2,
+    ),
+    Part(
+        "the interval, to either side of the mean",
+        lambda answer, seed: _measured(answer, _rung_table(seed))[1:],
+        "Eight draws are left: 7 degrees of freedom. paired_difference does the rest.",
+        like=np.zeros(2),
+    ),
+    Part(
+        "the same for rows in any order",
+        _of_shuffled_rows,
+        "Even and odd is the number in the column 'draw', not the place of a row.",
+        expected=[np.zeros(3), True],
+    ),
+)
 
 # --- project3-2 and project3-3: the ladder on a corpus -------------------------------------------
 
@@ -136,7 +169,7 @@ def _worth(answer: Answer, seed: int) -> dict[str, bool]:
 
 def _statement(
     name: str, pair: Callable[[pd.DataFrame], tuple[str, str]], measure: str = "accuracy"
-) -> Callable[[Answer, int], str]:
+) -> Probe:
     """Compare what is said of a statement, "a is above b", with the interval of a minus b."""
 
     def probe(answer: Answer, seed: int) -> str:
@@ -151,151 +184,84 @@ def _yardstick(wide: pd.DataFrame) -> str:
     return YARDSTICK if YARDSTICK in wide else "class Gaussian"
 
 
-# --- The exercises -------------------------------------------------------------------------------
+YOUR_LADDER = (
+    Part(
+        "a whole table, with every baseline and every rung",
+        _ladder_is_whole,
+        *TABLE_HINTS,
+        points=2,
+        expected={
+            "missing methods": NOTHING,
+            "real only with 200 rows": True,
+            "missing numbers": NOTHING,
+            "impossible": NOTHING,
+        },
+    ),
+    *parts_about_gains(_rows_at_100, word_points=1),
+    Part(
+        "the price of a point, and what the top rung is worth, in labels",
+        _worth,
+        "Both are labels on top of the first 100. From 100 to 200 the accuracy of 'real only' "
+        "rises by s points: g points cost 100 * 2 ** (g / s) - 100.",
+        "A loss is worth a negative number of labels. Where s is not above zero, both are None.",
+        points=2,
+        expected={"price of a point": True, "worth of the top rung": True},
+    ),
+)
+
+
+LADDER_CLAIMS = (
+    Part(
+        "the top rung beats the yardstick",
+        _statement("yardstick", lambda wide: (_top(wide), _yardstick(wide))),
+        "Two intervals against 'real only' do not answer it. Take the difference of the two "
+        "methods, draw by draw.",
+        "The yardstick is 'real tweets' where your table has them, and else 'class Gaussian'.",
+        expected=AGREE,
+    ),
+    Part(
+        "consistency adds to the rung below it",
+        _statement("consistency", lambda wide: ("+ consistency", "+ batch norm")),
+        "The rung below '+ consistency' is '+ batch norm', not 'real only'.",
+        expected=AGREE,
+    ),
+    Part(
+        "the top rung is more diverse than the plain GAN",
+        _statement("diversity", lambda wide: (_top(wide), "vanilla GAN"), "vendi_ratio"),
+        "The Vendi ratio of each draw, top rung minus plain GAN.",
+        expected=AGREE,
+    ),
+    Part(
+        "what the intervals are about",
+        entry("interval"),
+        "What differs from one row of your table to the next?",
+        options=(
+            "other draws from my corpus, with the same training seed",
+            "other training seeds",
+            "texts from another source",
+        ),
+    ),
+    Part(
+        "the best rung of your table, with the interval beside it",
+        entry("best rung"),
+        "Who chose it, and by which draws?",
+        options=(
+            "is fair, since all rungs had the same draws",
+            "looks better than it is, since luck had several chances",
+            "looks worse than it is, since a family needs wider intervals",
+        ),
+    ),
+)
 
 EXERCISES = (
     Exercise(
         "project3-1",
         "Choose on some draws, measure on others",
-        kind="write",
-        level="standard",
-        minutes=25,
-        parts=(
-            Part(
-                "the rung that is best on even draws",
-                1,
-                _chosen(tempting=False),
-                expected=lambda seed: "second",
-                hints=(
-                    "The odd draws have no say in the choice. Is the rung chosen on all draws?",
-                ),
-            ),
-            Part(
-                "chosen among the rungs only",
-                1,
-                _chosen(tempting=True),
-                expected=lambda seed: "second",
-                hints=("A method that is not in the list of rungs cannot be chosen.",),
-            ),
-            Part(
-                "its mean gain on odd draws",
-                2,
-                lambda answer, seed: float(_measured(answer, _rung_table(seed))[0]),
-                like=1.0,
-                hints=(
-                    "The draws that chose a rung flatter it. Measure on the odd draws alone, and "
-                    "subtract 'real only'.",
-                ),
-            ),
-            Part(
-                "the interval, to either side of the mean",
-                1,
-                lambda answer, seed: _measured(answer, _rung_table(seed))[1:],
-                like=np.zeros(2),
-                hints=(
-                    "Eight draws are left: 7 degrees of freedom. paired_difference does the rest.",
-                ),
-            ),
-            Part(
-                "the same for rows in any order",
-                1,
-                _of_shuffled_rows,
-                expected=lambda seed: [np.zeros(3), True],
-                hints=("Even and odd is the number in the column 'draw', not the place of a row.",),
-            ),
-        ),
+        "write",
+        "standard",
+        25,
+        CHOICE,
     ),
-    Exercise(
-        "project3-2",
-        "Your ladder",
-        kind="diagnose",
-        level="open",
-        minutes=60,
-        answer="dict",
-        parts=(
-            Part(
-                "a whole table, with every baseline and every rung",
-                2,
-                _ladder_is_whole,
-                expected=lambda seed: {
-                    "missing methods": NOTHING,
-                    "real only with 200 rows": True,
-                    "missing numbers": NOTHING,
-                    "impossible": NOTHING,
-                },
-                hints=TABLE_HINTS,
-            ),
-            *parts_about_gains(_rows_at_100, word_points=1),
-            Part(
-                "the price of a point, and what the top rung is worth, in labels",
-                2,
-                _worth,
-                expected=lambda seed: {"price of a point": True, "worth of the top rung": True},
-                hints=(
-                    "Both are labels on top of the first 100. From 100 to 200 the accuracy of "
-                    "'real only' rises by s points: g points cost 100 * 2 ** (g / s) - 100.",
-                    "A loss is worth a negative number of labels. Where s is not above zero, both "
-                    "are None.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "project3-3",
-        "What your ladder says",
-        kind="explain",
-        level="open",
-        minutes=20,
-        answer="dict",
-        parts=(
-            Part(
-                "the top rung beats the yardstick",
-                1,
-                _statement("yardstick", lambda wide: (_top(wide), _yardstick(wide))),
-                expected=agreement,
-                hints=(
-                    "Two intervals against 'real only' do not answer it. Take the difference of "
-                    "the two methods, draw by draw.",
-                    "The yardstick is 'real tweets' where your table has them, and else 'class "
-                    "Gaussian'.",
-                ),
-            ),
-            Part(
-                "consistency adds to the rung below it",
-                1,
-                _statement("consistency", lambda wide: ("+ consistency", "+ batch norm")),
-                expected=agreement,
-                hints=("The rung below '+ consistency' is '+ batch norm', not 'real only'.",),
-            ),
-            Part(
-                "the top rung is more diverse than the plain GAN",
-                1,
-                _statement("diversity", lambda wide: (_top(wide), "vanilla GAN"), "vendi_ratio"),
-                expected=agreement,
-                hints=("The Vendi ratio of each draw, top rung minus plain GAN.",),
-            ),
-            Part(
-                "what the intervals are about",
-                1,
-                lambda answer, seed: answer["interval"],
-                options=(
-                    "other draws from my corpus, with the same training seed",
-                    "other training seeds",
-                    "texts from another source",
-                ),
-                hints=("What differs from one row of your table to the next?",),
-            ),
-            Part(
-                "the best rung of your table, with the interval beside it",
-                1,
-                lambda answer, seed: answer["best rung"],
-                options=(
-                    "is fair, since all rungs had the same draws",
-                    "looks better than it is, since luck had several chances",
-                    "looks worse than it is, since a family needs wider intervals",
-                ),
-                hints=("Who chose it, and by which draws?",),
-            ),
-        ),
-    ),
+    Exercise("project3-2", "Your ladder", "diagnose", "open", 60, YOUR_LADDER),
+    Exercise("project3-3", "What your ladder says", "explain", "open", 20, LADDER_CLAIMS),
 )

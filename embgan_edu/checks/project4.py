@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 
 from embgan_edu.base.errors import DataError
-from embgan_edu.checks.engine import Exercise, Part
+from embgan_edu.checks.engine import Exercise, Part, Probe, entry
+from embgan_edu.checks.inputs import uniform
 from embgan_edu.checks.tables import (
+    AGREE,
     ALONE,
     NOTHING,
     SIMPLE,
     TABLE_HINTS,
     Answer,
-    agreement,
     complaints,
     gaps,
     impossible,
@@ -35,6 +36,10 @@ from embgan_edu.measure.paired import paired_difference
 # --- project4-1: what is worth choosing ----------------------------------------------------------
 
 
+# From a seed to the gains and the leaks of some methods.
+Methods = Callable[[int], tuple[dict[str, float], dict[str, float]]]
+
+
 def _stairs(seed: int) -> tuple[dict[str, float], dict[str, float]]:
     """Three methods of which none is better than another, and three that are no use."""
     rng = np.random.default_rng(seed)
@@ -48,14 +53,14 @@ def _stairs(seed: int) -> tuple[dict[str, float], dict[str, float]]:
     return gains, leaks
 
 
-def _equal_gains(seed: int) -> tuple[dict[str, float], dict[str, float]]:
-    gain = float(np.random.default_rng(seed).uniform(1, 2))
-    return {"a": gain, "b": gain, "c": gain - 1}, {"a": 0.7, "b": 0.6, "c": 0.5}
+def _equal_gains(**leaks: float) -> Methods:
+    """Two methods, a and b, with the same gain; that of c is smaller."""
 
+    def both(seed: int) -> tuple[dict[str, float], dict[str, float]]:
+        gain = uniform(seed, 1, 2)
+        return {"a": gain, "b": gain, "c": gain - 1}, leaks
 
-def _twins(seed: int) -> tuple[dict[str, float], dict[str, float]]:
-    gain = float(np.random.default_rng(seed).uniform(1, 2))
-    return {"a": gain, "b": gain, "c": gain - 1}, {"a": 0.6, "b": 0.6, "c": 0.7}
+    return both
 
 
 def _not_attacked(seed: int) -> tuple[dict[str, float], dict[str, float]]:
@@ -63,15 +68,51 @@ def _not_attacked(seed: int) -> tuple[dict[str, float], dict[str, float]]:
     return gains | {"g": 9.0}, leaks
 
 
-def _worth_choosing(
-    both: Callable[[int], tuple[dict[str, float], dict[str, float]]], in_order: bool = False
-) -> Callable[[Callable[..., Any], int], list[str]]:
+def _worth_choosing(both: Methods, in_order: bool = False) -> Probe:
     def probe(answer: Callable[..., Any], seed: int) -> list[str]:
         found = [str(name) for name in answer(*both(seed))]
         return found if in_order else sorted(found)
 
     return probe
 
+
+WORTH_CHOOSING = (
+    Part(
+        "nothing that another method beats in both",
+        _worth_choosing(_stairs),
+        "Compare each method with all others: one that gains as much and leaks as little, and is "
+        "better in one of the two, rules it out.",
+        points=2,
+        expected=["a", "b", "c"],
+    ),
+    Part(
+        "from the least leak to the largest",
+        _worth_choosing(_stairs, in_order=True),
+        "Sort by leak, not by name or gain.",
+        expected=["c", "a", "b"],
+    ),
+    Part(
+        "of equal gains, the one that leaks less",
+        _worth_choosing(_equal_gains(a=0.7, b=0.6, c=0.5)),
+        "Better in one and equal in the other is enough to rule a method out. Must it be better "
+        "in both?",
+        expected=["b", "c"],
+    ),
+    Part(
+        "twins stay, both of them",
+        _worth_choosing(_equal_gains(a=0.6, b=0.6, c=0.7)),
+        "Two methods with the same numbers do not rule each other out: one of the two numbers "
+        "must be better.",
+        expected=["a", "b"],
+    ),
+    Part(
+        "nothing that was not attacked",
+        _worth_choosing(_not_attacked),
+        "A method without a leak is not safe, nobody has looked. Leave it out.",
+        "And it may not rule out others.",
+        expected=["a", "b", "c"],
+    ),
+)
 
 # --- project4-2 and project4-3: newer methods, and an attack on them -----------------------------
 
@@ -158,162 +199,77 @@ def _left_to_publish(answer: Answer, seed: int) -> dict[str, bool]:
     }
 
 
-# --- The exercises -------------------------------------------------------------------------------
+NEWER_METHODS = (
+    Part(
+        "a whole table, with every baseline and the control",
+        _newer_is_whole,
+        *TABLE_HINTS,
+        points=2,
+        expected={
+            "missing methods": NOTHING,
+            "two newer methods or more": True,
+            "missing numbers": NOTHING,
+            "impossible": NOTHING,
+        },
+    ),
+    *parts_about_gains(_newer, word_points=1),
+    Part(
+        "the newer methods against the class Gaussian",
+        _against_the_gaussian,
+        "Method minus class Gaussian, draw by draw, for the newer methods alone. The difference "
+        "of two gains has an interval of its own.",
+        expected=AGREE,
+    ),
+)
+
+
+LEAKS = (
+    Part(
+        "the AUC above the control, with intervals, in pairs",
+        _leak_intervals,
+        "The reference is the control of the same draw, not 0.5: AUC minus AUC of the control, "
+        "draw by draw.",
+        "Three decimals, in units of the AUC. Every method but 'control' and 'real only' needs an "
+        "entry.",
+        points=2,
+        expected=AGREE,
+    ),
+    Part(
+        "whether the control is where it should be",
+        _control_is_one_half,
+        "Take the interval of the control's AUC minus 0.5. True where it holds zero; a control "
+        "far from one half says that something else leaks.",
+        expected=True,
+    ),
+    Part(
+        "which methods the attack sees leak",
+        _leak_words,
+        "'leaks' where the interval above the control lies above zero. An AUC above 0.5 is not "
+        "enough.",
+        points=2,
+        expected=AGREE,
+    ),
+    Part(
+        "what is left that does no harm and is not seen to leak",
+        _left_to_publish,
+        "Of the methods with an accuracy and an AUC: drop those with a loss, and those that leak. "
+        "'undecided' is no loss. The list may be empty.",
+        expected={"none does harm or is seen to leak": True, "none is left out": True},
+    ),
+    Part(
+        "what you may say of a method that is not seen to leak",
+        entry("claim"),
+        "How many attacks did you try?",
+        options=(
+            "its rows are anonymous",
+            "this attack found no leak in these draws",
+            "no attack can find a member",
+        ),
+    ),
+)
 
 EXERCISES = (
-    Exercise(
-        "project4-1",
-        "What is worth choosing",
-        kind="write",
-        level="standard",
-        minutes=20,
-        parts=(
-            Part(
-                "nothing that another method beats in both",
-                2,
-                _worth_choosing(_stairs),
-                expected=lambda seed: ["a", "b", "c"],
-                hints=(
-                    "Compare each method with all others: one that gains as much and leaks as "
-                    "little, and is better in one of the two, rules it out.",
-                ),
-            ),
-            Part(
-                "from the least leak to the largest",
-                1,
-                _worth_choosing(_stairs, in_order=True),
-                expected=lambda seed: ["c", "a", "b"],
-                hints=("Sort by leak, not by name or gain.",),
-            ),
-            Part(
-                "of equal gains, the one that leaks less",
-                1,
-                _worth_choosing(_equal_gains),
-                expected=lambda seed: ["b", "c"],
-                hints=(
-                    "Better in one and equal in the other is enough to rule a method out. Must it "
-                    "be better in both?",
-                ),
-            ),
-            Part(
-                "twins stay, both of them",
-                1,
-                _worth_choosing(_twins),
-                expected=lambda seed: ["a", "b"],
-                hints=(
-                    "Two methods with the same numbers do not rule each other out: one of the two "
-                    "numbers must be better.",
-                ),
-            ),
-            Part(
-                "nothing that was not attacked",
-                1,
-                _worth_choosing(_not_attacked),
-                expected=lambda seed: ["a", "b", "c"],
-                hints=(
-                    "A method without a leak is not safe, nobody has looked. Leave it out.",
-                    "And it may not rule out others.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "project4-2",
-        "Newer methods on your corpus",
-        kind="diagnose",
-        level="open",
-        minutes=45,
-        answer="dict",
-        parts=(
-            Part(
-                "a whole table, with every baseline and the control",
-                2,
-                _newer_is_whole,
-                expected=lambda seed: {
-                    "missing methods": NOTHING,
-                    "two newer methods or more": True,
-                    "missing numbers": NOTHING,
-                    "impossible": NOTHING,
-                },
-                hints=TABLE_HINTS,
-            ),
-            *parts_about_gains(_newer, word_points=1),
-            Part(
-                "the newer methods against the class Gaussian",
-                1,
-                _against_the_gaussian,
-                expected=agreement,
-                hints=(
-                    "Method minus class Gaussian, draw by draw, for the newer methods alone. The "
-                    "difference of two gains has an interval of its own.",
-                ),
-            ),
-        ),
-    ),
-    Exercise(
-        "project4-3",
-        "Does it leak?",
-        kind="diagnose",
-        level="open",
-        minutes=45,
-        answer="dict",
-        parts=(
-            Part(
-                "the AUC above the control, with intervals, in pairs",
-                2,
-                _leak_intervals,
-                expected=agreement,
-                hints=(
-                    "The reference is the control of the same draw, not 0.5: AUC minus AUC of the "
-                    "control, draw by draw.",
-                    "Three decimals, in units of the AUC. Every method but 'control' and 'real "
-                    "only' needs an entry.",
-                ),
-            ),
-            Part(
-                "whether the control is where it should be",
-                1,
-                _control_is_one_half,
-                expected=lambda seed: True,
-                hints=(
-                    "Take the interval of the control's AUC minus 0.5. True where it holds zero; "
-                    "a control far from one half says that something else leaks.",
-                ),
-            ),
-            Part(
-                "which methods the attack sees leak",
-                2,
-                _leak_words,
-                expected=agreement,
-                hints=(
-                    "'leaks' where the interval above the control lies above zero. An AUC above "
-                    "0.5 is not enough.",
-                ),
-            ),
-            Part(
-                "what is left that does no harm and is not seen to leak",
-                1,
-                _left_to_publish,
-                expected=lambda seed: {
-                    "none does harm or is seen to leak": True,
-                    "none is left out": True,
-                },
-                hints=(
-                    "Of the methods with an accuracy and an AUC: drop those with a loss, and those "
-                    "that leak. 'undecided' is no loss. The list may be empty.",
-                ),
-            ),
-            Part(
-                "what you may say of a method that is not seen to leak",
-                1,
-                lambda answer, seed: answer["claim"],
-                options=(
-                    "its rows are anonymous",
-                    "this attack found no leak in these draws",
-                    "no attack can find a member",
-                ),
-                hints=("How many attacks did you try?",),
-            ),
-        ),
-    ),
+    Exercise("project4-1", "What is worth choosing", "write", "standard", 20, WORTH_CHOOSING),
+    Exercise("project4-2", "Newer methods on your corpus", "diagnose", "open", 45, NEWER_METHODS),
+    Exercise("project4-3", "Does it leak?", "diagnose", "open", 45, LEAKS),
 )

@@ -26,6 +26,9 @@ POINTS = 0.06  # how far a claim may be off, in points of accuracy, so that roun
 ROUNDING = 0.02  # a bound that is this near to zero may be on either side of it
 AGREE = "all agrees with the table"
 NOTHING = "nothing"
+DRAWS_ARE_FINE = dict.fromkeys(
+    (f"at least {LEAST_DRAWS} draws", "the same draws everywhere", "no two draws alike"), True
+)
 
 TABLE_HINTS = (
     "Is a baseline or a rung missing? Paste all that the helper cell prints, the header too.",
@@ -312,45 +315,22 @@ def judge_draws(table: pd.DataFrame, key: str = "method") -> dict[str, bool]:
         key: Column of what must have the same draws.
 
     Example:
-        >>> judge_draws(made_up_table(0, 8, SMOTE=1.0)) == draws_are_fine(seed=0)
+        >>> judge_draws(made_up_table(0, 8, SMOTE=1.0)) == DRAWS_ARE_FINE
         True
     """
     measures = [name for name in table if name not in ("n_train", "method", "draw")]
     keys = [name for name in ("n_train", "method") if name in table]
     wide = table.pivot(index="draw", columns=keys, values=measures)
     draws = table.groupby(key)["draw"].agg(frozenset)
-    return {
-        f"at least {LEAST_DRAWS} draws": bool(draws.map(len).min() >= LEAST_DRAWS),
-        "the same draws everywhere": draws.nunique() == 1,
-        "no two draws alike": not wide.duplicated().any() and len(wide) > 1,
-    }
-
-
-def draws_are_fine(seed: int) -> dict[str, bool]:
-    """Return what :func:`judge_draws` should return, whatever the seed.
-
-    Example:
-        >>> all(draws_are_fine(seed=0).values())
-        True
-    """
-    return {
-        f"at least {LEAST_DRAWS} draws": True,
-        "the same draws everywhere": True,
-        "no two draws alike": True,
-    }
+    found = (
+        bool(draws.map(len).min() >= LEAST_DRAWS),
+        draws.nunique() == 1,
+        not wide.duplicated().any() and len(wide) > 1,
+    )
+    return dict(zip(DRAWS_ARE_FINE, found, strict=True))
 
 
 # --- Claims about a table ------------------------------------------------------------------------
-
-
-def agreement(seed: int) -> str:
-    """Return what is right of claims that are compared with the student's table, for any seed.
-
-    Example:
-        >>> agreement(seed=0)
-        'all agrees with the table'
-    """
-    return AGREE
 
 
 def complaints(found: Mapping[str, str]) -> str:
@@ -500,24 +480,19 @@ def parts_about_gains(read: Reader, word_points: float) -> tuple[Part, ...]:
     return (
         Part(
             "eight draws or more, the same for every method, no two alike",
-            1,
             lambda answer, seed: judge_draws(read(answer)),
-            expected=draws_are_fine,
-            hints=DRAW_HINTS,
+            *DRAW_HINTS,
+            expected=DRAWS_ARE_FINE,
         ),
         Part(
-            "gains with their intervals, in pairs",
-            2,
-            intervals,
-            expected=agreement,
-            hints=GAIN_HINTS,
+            "gains with their intervals, in pairs", intervals, *GAIN_HINTS, points=2, expected=AGREE
         ),
         Part(
             "verdicts that fit the intervals",
-            word_points,
             words,
-            expected=agreement,
-            hints=WORD_HINTS,
+            *WORD_HINTS,
+            points=word_points,
+            expected=AGREE,
         ),
     )
 

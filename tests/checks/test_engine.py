@@ -30,18 +30,13 @@ from embgan_edu.grading.marking import Reference, load_reference, mark, report
 
 MEAN = Part(
     "the mean",
-    2,
     lambda f, seed: f(np.arange(seed, seed + 4.0)),
-    like=1.0,
-    hints=("Is it a sum?", "Divide by the number of rows.", "np.mean does it."),
+    "Is it a sum?",
+    "Divide by the number of rows.",
+    "np.mean does it.",
+    points=2,
 )
-ONES = Part(
-    "1 for ones",
-    1,
-    lambda f, seed: f(np.ones(3)),
-    expected=lambda seed: 1.0,
-    hints=("The mean of ones is one.",),
-)
+ONES = Part("1 for ones", lambda f, seed: f(np.ones(3)), "The mean of ones is one.", expected=1.0)
 EXERCISE = Exercise(
     "ex99-1", "A mean", kind="write", level="routine", minutes=5, parts=(MEAN, ONES)
 )
@@ -187,7 +182,7 @@ def test_what_passes_for_an_entry_can_be_compared(value: Any) -> None:
 
 
 def test_global_generators_are_seeded_for_a_probe_and_put_back() -> None:
-    part = Part("noise", 1, lambda f, seed: [f(), float(np.random.rand())], like=[1.0, 1.0])
+    part = Part("noise", lambda f, seed: [f(), float(np.random.rand())], like=[1.0, 1.0])
     exercise = Exercise("ex99-2", "Noise", "write", "routine", 5, (part,))
     torch.manual_seed(1)
     np.random.seed(1)
