@@ -5,12 +5,14 @@ import json
 import os
 import selectors
 import shutil
-import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +48,84 @@ class Stopped(Exception):
     """
 
 
+class Template:
+    """A process that has imported the libraries: every sandbox begins as a copy of it.
+
+    So the seconds that imports take are spent once, not for every student. It runs no student's
+    code, has read no solution, and gets nothing of the grader's environment, which may hold
+    passwords. It ends with the process that made it, and ends its copies then.
+
+    Raises:
+        ConfigError: The system has no limits that could be set.
+    """
+
+    def __init__(self) -> None:
+        if sys.platform == "win32":
+            raise ConfigError(
+                "Windows cannot limit what student code uses; grade in a container or on Linux."
+            )
+        self._folder = tempfile.TemporaryDirectory(prefix="grading-")
+        self._socket, theirs = socket.socketpair()
+        environment = {
+            name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ
+        }
+        environment |= {
+            "EMBGAN_DEVICE": "cpu",
+            "HOME": self._folder.name,
+            "KERAS_BACKEND": "torch",
+            "OMP_NUM_THREADS": "1",
+            "TMPDIR": self._folder.name,
+        }
+        program = "embgan_edu.grading.student"
+        subprocess.Popen(
+            [sys.executable, "-I", "-X", "utf8", "-m", program, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder.name,
+            env=environment,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+        theirs.close()
+
+    def start(self, folder: Path) -> tuple[int, socket.socket]:
+        """Make a copy that works in a folder; return its number, and a socket to speak with it.
+
+        Raises:
+            Stopped: The template is no longer there.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            request = {"start": str(folder), "cache": str(cache_dir())}
+            return self._ask(request, [theirs.fileno()]), ours
+
+    def stop(self, number: int) -> None:
+        """End a copy with all that it started."""
+        self._ask({"stop": number})
+
+    def _ask(self, request: dict[str, Any], files: Sequence[int] = ()) -> int:
+        self._socket.settimeout(120)
+        try:
+            socket.send_fds(self._socket, [json.dumps(request).encode()], files)
+            return int(self._socket.recv(100))
+        except (OSError, ValueError) as error:
+            template.cache_clear()  # the next sandbox gets a new one
+            raise Stopped("the process from which others are copied has ended") from error
+
+
+@cache
+def template() -> Template:
+    """Return the template of this process."""
+    return Template()
+
+
 class Sandbox:
     """One process for student code. Use it in a ``with`` statement.
 
     Args:
         limits: Of time and memory.
+        source: What the process is a copy of.
 
     Attributes:
         layers: What confines the process, as it says itself.
@@ -60,35 +135,12 @@ class Sandbox:
         Stopped: The process does not start.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        if sys.platform == "win32":
-            raise ConfigError(
-                "Windows cannot limit what student code uses; grade in a container or on Linux."
-            )
+    def __init__(self, limits: Limits, source: Template | None = None) -> None:
         self._limits = limits
+        self._template = source or template()
         self._folder = Path(tempfile.mkdtemp(prefix="submission-")).resolve()
         self._waiting = b""
-        # Nothing of the grader's environment: it may hold passwords.
-        environment = {
-            name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ
-        }
-        environment |= {
-            "EMBGAN_CACHE": str(cache_dir()),
-            "EMBGAN_DEVICE": "cpu",
-            "HOME": str(self._folder),
-            "KERAS_BACKEND": "torch",
-            "OMP_NUM_THREADS": "1",
-            "TMPDIR": str(self._folder),
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", "-m", "embgan_edu.grading.student"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self._folder,
-            env=environment,
-            start_new_session=True,
-        )
+        self._number, self._socket = self._template.start(self._folder)
         readable = [cache_dir(), Path(embgan_edu.__file__).parent]
         settings = {"readable": [str(path) for path in readable], "memory": limits.memory}
         self.layers: list[str] = self._ask(settings, seconds=120)["layers"]
@@ -126,12 +178,9 @@ class Sandbox:
         return entries
 
     def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
-            line = self._read_line(seconds)
-            reply = json.loads(line)
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+            reply = json.loads(self._read_line(seconds))
         except (OSError, ValueError, RecursionError) as error:
             raise self._stop("its process ended, or used up its memory") from error
         if not isinstance(reply, dict):
@@ -139,14 +188,13 @@ class Sandbox:
         return reply
 
     def _read_line(self, seconds: float) -> bytes:
-        assert self._process.stdout is not None
         deadline = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
+            selector.register(self._socket, selectors.EVENT_READ)
             while b"\n" not in self._waiting:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
                     raise self._stop(f"it was not done after {seconds:g} seconds")
-                block = os.read(self._process.stdout.fileno(), 1 << 16)
+                block = self._socket.recv(1 << 16)
                 if not block:
                     raise self._stop("its process ended, or used up its memory")
                 self._waiting += block
@@ -157,14 +205,11 @@ class Sandbox:
 
     def _stop(self, why: str = "") -> Stopped:
         """End the process with all that it started, and remove its folder."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._socket.fileno() >= 0:
+            self._socket.close()
+            with contextlib.suppress(Stopped):
+                self._template.stop(self._number)
+            shutil.rmtree(self._folder, ignore_errors=True)
         return Stopped(why)
 
 

@@ -1,16 +1,20 @@
-"""The process in which student code runs: ``python -m embgan_edu.grading.student``.
+"""The process in which student code runs: a copy of ``python -m embgan_edu.grading.student``.
 
-It reads requests, one line of JSON each, and answers with one line of JSON each. Before the first
-line of student code it gives up what it does not need (:mod:`embgan_edu.grading.jail`).
+That program imports the libraries once, and makes a copy of itself for every submission. A copy
+reads requests, one line of JSON each, and answers with one line of JSON each. Before the first line
+of student code it gives up what it does not need (:mod:`embgan_edu.grading.jail`).
 
 It is given the cells of one submission and the names of exercises. It never sees what is right, nor
-which mistakes are known: the other side of the pipe decides about points.
+which mistakes are known: the other side of the socket decides about points.
 """
 
 import contextlib
 import io
 import json
 import os
+import signal
+import socket
+import sys
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,18 +59,65 @@ class CappedText(io.TextIOBase):
 
 
 def main() -> None:
-    """Serve requests until there are no more."""
-    # Student code that writes to the standard output's number must not reach the pipe.
-    requests = os.fdopen(os.dup(0), encoding="utf-8")
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(null, number)
+    """Make copies, and end them, as the grader asks; end them all when the grader has ended."""
+    grader = socket.socket(fileno=int(sys.argv[1]))
+    if sys.platform.startswith("linux"):  # elsewhere, libraries do not survive being copied
+        _import_libraries()
+    copies: set[int] = set()
+    while True:
+        message, files, _, _ = socket.recv_fds(grader, 10_000, 1)
+        request = json.loads(message) if message else {}
+        if "start" in request:
+            number = os.fork()
+            if number == 0:
+                grader.close()
+                _begin(files[0], request["start"], request["cache"])
+            os.close(files[0])
+            copies.add(number)
+            grader.sendall(b"%d" % number)
+            continue
+        for number in {request["stop"]} if message else copies:
+            # A copy that has not yet begun has no group of its own.
+            for kill in (os.kill, os.killpg):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(number, signal.SIGKILL)
+            os.waitpid(number, 0)
+        if not message:
+            return
+        copies.remove(request["stop"])
+        grader.sendall(b"0")
 
+
+def _import_libraries() -> None:
+    """Import what student code and probes need, so that no copy has to."""
+    import IPython.core.interactiveshell  # noqa: F401
+    import matplotlib.pyplot
+
+    from embgan_edu.checks import engine
+
+    matplotlib.use("agg")
+    engine.exercises()
+
+
+def _begin(file: int, folder: str, cache: str) -> None:
+    """Be a copy: serve one submission, and end."""
+    try:
+        os.setsid()
+        os.chdir(folder)
+        os.environ |= {"EMBGAN_CACHE": cache, "HOME": folder, "TMPDIR": folder}
+        with socket.socket(fileno=file) as grader:
+            _serve(grader.makefile(encoding="utf-8"), grader.makefile("w", encoding="utf-8"))
+    finally:
+        os._exit(0)
+
+
+def _serve(requests: IO[str], replies: IO[str]) -> None:
+    """Serve requests until there are no more."""
     from embgan_edu.grading.jail import confine, leave_the_network
 
     alone = leave_the_network()  # before there are threads
     settings = json.loads(requests.readline())
+    _import_libraries()
     shell = _open_shell()
     layers = confine([Path(path) for path in settings["readable"]], Path.cwd(), settings["memory"])
     _send(replies, {"layers": ["no network"] * alone + layers})
@@ -79,18 +130,13 @@ def main() -> None:
 
 
 def _open_shell() -> Any:
-    """An IPython shell without a history, with all that probes import already imported."""
-    import matplotlib
+    """An IPython shell without a history."""
     from IPython.core.interactiveshell import InteractiveShell
-
-    from embgan_edu.checks import engine
 
     class Shell(InteractiveShell):
         def enable_gui(self, gui: str | None = None) -> None:
             """For ``%matplotlib``: there is no window, and none is needed."""
 
-    matplotlib.use("agg")
-    engine.exercises()
     shell = Shell.instance(colors="nocolor")
     if shell.history_manager is not None:
         shell.history_manager.enabled = False
