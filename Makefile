@@ -7,11 +7,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Files are read as UTF-8 whatever the locale.
 export PYTHONUTF8 := 1
-# Two notebooks run side by side, so each gets one thread. The later chapters take longer: they start
-# first.
+# Two tests or notebooks run side by side, so each gets one thread. The later chapters take longer:
+# they start first.
 PAIR := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 NBVAL := --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
 	--nbval-cell-timeout 900 --dist loadfile --no-loadscope-reorder
+
+# One chapter, such as 7. Its number has two digits in the names of files and tests.
+CHAPTER ?=
+NN := $(if $(CHAPTER),$(shell printf %02d $(patsubst 0%,%,$(CHAPTER))))
+OF_CHAPTER := $(NN)- or $(NN): or ex$(NN) or chapter_$(patsubst 0%,%,$(CHAPTER))_
 
 # The site is built from a copy, $(1) being the folder of the notebooks, so that nothing stale is
 # left in it and the checked-in notebooks stay as they are.
@@ -67,24 +72,31 @@ grades: .venv/ready ## write all marks to grading/grades.csv and grading/totals.
 slides: .venv/ready ## make lecture slides of every chapter, in _build/slides
 	$(BIN)/embgan-edu course slides
 
-test: lint ## everything: tests, notebooks, book
-	$(BIN)/pytest -q -m "not data and not notebook and not grading and not site"
+test: lint ## everything: tests, notebooks, book; or CHAPTER=7 and what belongs to it
+ifeq ($(CHAPTER),)
+	$(PAIR) -m "not data and not notebook and not grading and not site"
 	$(BIN)/pytest -q -m data
 	$(PAIR) --dist loadfile -m grading
 	$(PAIR) $(NBVAL) $$(ls -r book/*.ipynb)
 	$(PAIR) -m notebook
 	$(MAKE) --no-print-directory site
 	$(BIN)/pytest -q -m site
+else
+	$(PAIR) -k "$(OF_CHAPTER)" $(if $(wildcard _build/html/index.html),,-m "not site")
+	$(PAIR) $(NBVAL) book/$(NN)-*.ipynb
+endif
 
 test-fast: .venv/ready ## the tests that need no data, no notebook, no grading, and no built page
-	$(BIN)/pytest -q -m "not data and not notebook and not grading and not site"
+	$(PAIR) -m "not data and not notebook and not grading and not site"
 
 lint: .venv/ready ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/ready ## times and peak memory of tests, chapters, and site
+bench: .venv/ready ## speed of training beside other packages; time and memory of tests and chapters
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[peers]"
+	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/bench.py
 
 clean: ## remove what was built; the environment and the fetched data stay
