@@ -112,7 +112,7 @@ class Exercise:
 
     @property
     def answer(self) -> Literal["function", "dict"]:
-        """What the student hands in: a function that is written, or else a dict of values.
+        """Whether the student hands in a function, which is written, or a dict of values.
 
         Example:
             >>> find_exercise("ex04-4").answer

@@ -212,10 +212,12 @@ class ClassGaussian(Baseline):
         self, X: Float[np.ndarray, "n dim"], count: int, rng: np.random.Generator
     ) -> Float[np.ndarray, "count dim"]:
         gaussian = LedoitWolf().fit(X.astype(np.float64))
-        # "eigh" also takes a covariance with zeros, which constant features give.
-        return rng.multivariate_normal(
-            gaussian.location_, gaussian.covariance_, count, method="eigh"
-        )
+        # With fewer rows than features many eigenvalues are equal, and which eigenvectors they get
+        # differs between processors. The symmetric root does not depend on the choice. (With
+        # constant features some eigenvalues are 0, so there is no Cholesky factor.)
+        values, vectors = np.linalg.eigh(gaussian.covariance_)
+        root = vectors * np.sqrt(values.clip(0)) @ vectors.T
+        return gaussian.location_ + rng.standard_normal((count, X.shape[1])) @ root
 
 
 class RealPool(Memorizer):

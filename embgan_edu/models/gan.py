@@ -225,7 +225,7 @@ class Discriminator(nn.Module):
 
 
 class Optimizer(Protocol):
-    """What moves the weights of a network: one of torch's, or :class:`DrawAdam`."""
+    """What moves weights: one of torch's, or :class:`~embgan_edu.models.training.DrawAdam`."""
 
     def zero_grad(self) -> None: ...
     def step(self) -> None: ...

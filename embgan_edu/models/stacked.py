@@ -23,7 +23,7 @@ from torch.autograd.function import once_differentiable
 
 from embgan_edu.base.errors import ConfigError, DataError, check_whole
 
-Network = TypeVar("Network", bound=nn.Module)
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 def pick_device() -> torch.device:
@@ -407,7 +407,7 @@ def take_rows(
     return rows.view(n_draws, -1, dim)
 
 
-def take_draws(network: Network, draws: slice | Sequence[int]) -> Network:
+def take_draws(network: _Network, draws: slice | Sequence[int]) -> _Network:
     """Return a copy of a stacked network that has some of its draws, in the order given.
 
     Example:

@@ -833,6 +833,17 @@ def test_a_broken_pipeline_is_noticed(mutation: Mutation, tmp_path: Path, real_d
     assert set(mutation.noticed) <= out_of_band(chapter.path, mutation, tmp_path)
 
 
+@pytest.mark.notebook
+@pytest.mark.control
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: f"{m.chapter}: {m.what}")
+def test_with_nothing_broken_the_same_statements_keep_every_figure_in_its_band(
+    mutation: Mutation, tmp_path: Path, real_data: None
+) -> None:
+    """So what a broken run notices is the break, not a statement that was left out."""
+    (chapter,) = find_chapters(checkout(), [mutation.chapter])
+    assert out_of_band(chapter.path, mutation._replace(prelude=""), tmp_path) == set()
+
+
 PRETRAINING = """
 import numpy as np
 from embgan_edu.data.embedding import EmbeddedCorpus

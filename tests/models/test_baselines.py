@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import sqrtm
 from sklearn.covariance import LedoitWolf
 
 from embgan_edu.base.errors import ConfigError, DataError
@@ -268,6 +269,16 @@ def test_class_gaussian_has_the_mean_and_the_covariance_of_each_label() -> None:
             covariance = np.cov(X_new[k].T)
             np.testing.assert_allclose(covariance, expected.covariance_, atol=0.08)
             assert np.sign(covariance[0, 1]) == 1 - 2 * label
+
+
+def test_class_gaussian_depends_on_no_choice_of_eigenvectors() -> None:
+    """With 10 rows in 40 dimensions 31 eigenvalues are equal, and any basis belongs to them."""
+    X = np.random.default_rng(0).normal(size=(10, 40)).astype(np.float32)
+    fitted = LedoitWolf().fit(X.astype(np.float64))
+    z = np.random.default_rng(1).standard_normal((20, 40))
+    expected = fitted.location_ + z @ sqrtm(fitted.covariance_)
+    rows = ClassGaussian()._rows(X, 20, np.random.default_rng(1))
+    np.testing.assert_allclose(rows, expected, atol=1e-10)
 
 
 def test_class_gaussian_takes_constant_features() -> None:
