@@ -38,7 +38,7 @@ SECONDS = 0.8  # of one turn
 
 @dataclass
 class Way:
-    """One way to do some work, and what its turns took.
+    """One way to do some work, and what its turns took, preparation not counted.
 
     Attributes:
         work: does a number of steps.
@@ -53,13 +53,17 @@ class Way:
     def turn(self) -> None:
         if not self.steps:  # the first turn only finds out how many steps to take
             self.work(2)
-            self.steps = max(2, int(SECONDS / self._seconds(4) * 4))
+            self.steps = max(4, int(SECONDS / self._seconds(4) * 4))
         self.times.append(1000 * self._seconds(self.steps) / self.steps)
 
     def _seconds(self, steps: int) -> float:
-        start = time.perf_counter()
-        self.work(steps)
-        return time.perf_counter() - start
+        """Seconds of so many steps, which come after a first one."""
+        taken = []
+        for number in (1, 1 + steps):
+            start = time.perf_counter()
+            self.work(number)
+            taken.append(time.perf_counter() - start)
+        return max(1e-9, taken[1] - taken[0])
 
     @property
     def median(self) -> float:

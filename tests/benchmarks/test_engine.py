@@ -1,8 +1,8 @@
 """The measure of the engine counts what a step needs, and its rival trains the same networks."""
 
+import engine
 import pytest
-import torch
-from engine import Way, needed_products, of_loop, of_package
+from engine import SECONDS, Way, needed_products, of_loop, of_package
 from torch.utils.flop_counter import FlopCounterMode
 
 from embgan_edu.models.gan import GANConfig
@@ -26,12 +26,17 @@ def test_the_products_of_a_step_are_those_that_torch_counts(hidden, dim, way, mo
     assert counted == pytest.approx(needed, rel=0.05)
 
 
-def test_a_turn_is_long_enough_and_is_counted_by_step():
-    done = []
-    way = Way(lambda steps: done.append(torch.zeros(steps)))
-    way.turn()
-    way.turn()
-    assert way.steps >= 2
-    assert len(way.times) == 2
-    assert done[-1].shape == (way.steps,)
-    assert min(way.times) <= way.median <= max(way.times)
+def test_a_turn_is_long_enough_and_counts_steps_without_the_preparation(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(engine.time, "perf_counter", lambda: now)
+
+    def work(steps):
+        nonlocal now
+        now += 3 + 0.01 * steps
+
+    way = Way(work)
+    for _ in range(3):
+        way.turn()
+    assert way.steps == pytest.approx(SECONDS / 0.01, abs=1)
+    assert way.times == pytest.approx([10.0] * 3)
+    assert str(way) == "10.00 (10.00 to 10.00)"
