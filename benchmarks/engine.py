@@ -51,19 +51,18 @@ class Way:
     times: list[float] = field(default_factory=list)
 
     def turn(self) -> None:
-        if not self.steps:  # the first turn only finds out how many steps to take
-            self.work(2)
-            self.steps = max(4, int(SECONDS / self._seconds(4) * 4))
-        self.times.append(1000 * self._seconds(self.steps) / self.steps)
+        if not self.steps:  # the first turn finds out how many steps are longer than the rest
+            self._seconds(2)
+            preparation = self._seconds(1)
+            step = max(1e-4, (self._seconds(9) - preparation) / 8)
+            self.steps = max(4, int(max(SECONDS, 3 * preparation) / step))
+        preparation = self._seconds(1)
+        self.times.append(1000 * (self._seconds(1 + self.steps) - preparation) / self.steps)
 
     def _seconds(self, steps: int) -> float:
-        """Seconds of so many steps, which come after a first one."""
-        taken = []
-        for number in (1, 1 + steps):
-            start = time.perf_counter()
-            self.work(number)
-            taken.append(time.perf_counter() - start)
-        return max(1e-9, taken[1] - taken[0])
+        start = time.perf_counter()
+        self.work(steps)
+        return time.perf_counter() - start
 
     @property
     def median(self) -> float:
