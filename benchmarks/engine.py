@@ -55,7 +55,7 @@ class Way:
             self._seconds(2)
             preparation = self._seconds(1)
             step = max(1e-4, (self._seconds(9) - preparation) / 8)
-            self.steps = max(4, int(max(SECONDS, 3 * preparation) / step))
+            self.steps = max(40, int(max(SECONDS, 3 * preparation) / step))
         preparation = self._seconds(1)
         self.times.append(1000 * (self._seconds(1 + self.steps) - preparation) / self.steps)
 

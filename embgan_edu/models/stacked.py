@@ -268,9 +268,12 @@ class _Normalize(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-        variance, mean = torch.var_mean(x, dim=1, keepdim=True, correction=0)
+        # torch.var_mean goes through the batch feature by feature, and takes ten times as long.
+        mean = x.mean(dim=1, keepdim=True)
+        normalized = x - mean
+        variance = normalized.square().mean(dim=1, keepdim=True)
         factor = (variance + epsilon).rsqrt()
-        normalized = (x - mean).mul_(factor)
+        normalized.mul_(factor)
         ctx.save_for_backward(normalized, factor)
         ctx.mark_non_differentiable(mean, variance)
         return normalized, mean, variance
