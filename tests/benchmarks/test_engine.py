@@ -2,10 +2,12 @@
 
 import engine
 import pytest
+from compare_engines import ask, start
 from engine import Way, needed_products, of_loop, of_package
 from torch.utils.flop_counter import FlopCounterMode
 
 from embgan_edu.models.gan import GANConfig
+from embgan_edu.publish.chapters import checkout
 
 
 @pytest.mark.parametrize(("hidden", "dim"), [(128, 50), (256, 50), (128, 384)])
@@ -40,3 +42,11 @@ def test_a_turn_is_long_enough_and_counts_steps_without_the_preparation(monkeypa
     assert way.steps == pytest.approx(9 / 0.01, abs=5)  # three times the preparation
     assert way.times == pytest.approx([10.0] * 3)
     assert str(way) == "10.00 (10.00 to 10.00)"
+
+
+def test_a_checkout_measures_its_own_package():
+    with start(checkout()) as worker:
+        assert ask(worker, (2, 70, {"hidden": 8}, 20)) > 0
+        assert worker.stdin
+        worker.stdin.close()
+    assert worker.returncode == 0
