@@ -52,8 +52,8 @@ def unmarked(text: str) -> list[str]:
 
 
 def agrees(number: str, figure: Figure) -> bool:
-    """Tell whether a number in the prose is the published value, at the figure's decimals."""
-    return _plain(number) == _plain(figure.text(figure.value))
+    """Tell whether a number in the prose is the mean over seeds, at the figure's decimals."""
+    return _plain(number) == _plain(figure.text(figure.mean))
 
 
 def rewrite(text: str, figures: Mapping[str, Figure]) -> str:
@@ -63,9 +63,9 @@ def rewrite(text: str, figures: Mapping[str, Figure]) -> str:
         figure = figures.get(match["name"])
         if figure is None or agrees(match["number"], figure):
             return match[0]
-        value = figure.text(figure.value)
-        sign = "+" if match["number"].startswith("+") and figure.value > 0 else ""
-        return match[0].replace(match["number"], sign + value.replace("-", "−"), 1)
+        mean = figure.text(figure.mean)
+        sign = "+" if match["number"].startswith("+") and float(_plain(mean)) > 0 else ""
+        return match[0].replace(match["number"], sign + mean.replace("-", "−"), 1)
 
     return MARKED.sub(put, text)
 

@@ -21,7 +21,7 @@ _EXTENT = 3.2  # of the pictures of clouds
 # The pictures of curves: under each title the curves with their names, colors and styles.
 _PICTURES = {
     "Loss (nats)": (
-        ("discriminator_loss", "discriminator", REAL_COLOR, "-"),
+        ("discriminator_loss", "discriminator", REFERENCE_COLOR, "-"),
         ("generator_loss", "generator", SYNTHETIC_COLOR, "--"),
     ),
     "Probability of “real”": (
@@ -34,7 +34,7 @@ _PICTURES = {
         ("generator_change", "change of weights", REFERENCE_COLOR, "--"),
     ),
     "Discriminator: labels": (
-        ("wrong_label_found", "wrong label found", REAL_COLOR, "-"),
+        ("wrong_label_found", "wrong label found", REFERENCE_COLOR, "-"),
         ("label_alone", "right by label alone", "black", ":"),
     ),
 }

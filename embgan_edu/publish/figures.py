@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import t as student
+
 from embgan_edu.base.cache import atomic_path, results_dir
 from embgan_edu.base.errors import ConfigError, FigureError
 
@@ -30,9 +32,9 @@ class Figure:
         what: what was measured, in a few words.
         unit: ``"%"``, ``"points"``, ..., or ``""`` for a plain number.
         decimals: how many decimals the book prints.
-        value: the number that the book states: the run with training seed 0.
+        value: the run with training seed 0, as the chapter shows it.
         low, high: the band, ends included.
-        mean, sd: mean and standard deviation over the training seeds.
+        mean, sd: mean and standard deviation over the training seeds. The book states the mean.
         runs: how many training seeds.
         platform: largest distance from ``value`` on other numbers of threads and kinds of CPU.
         seeds: which training seeds.
@@ -73,6 +75,18 @@ class Figure:
         """Return the band as text, with one decimal more than the value."""
         decimals = self.decimals + 1
         return f"{self.low:,.{decimals}f} to {self.high:,.{decimals}f}"
+
+    def published(self) -> str:
+        """Return the mean over the training seeds as the book states it, with its unit.
+
+        Where seeds matter, half the width of its 95 % interval follows: how far the mean of
+        other seeds may be.
+        """
+        shown = self.text(self.mean)
+        if self.sd > 0:
+            half = student.ppf(0.975, self.runs - 1) * self.sd / math.sqrt(self.runs)
+            shown += f" ± {half:,.{self.decimals + 1}f}"
+        return f"{shown} {self.unit}".strip()
 
     def holds(self, number: float) -> bool:
         """Tell whether a number, unrounded, lies in the band."""
@@ -184,7 +198,7 @@ def table(figures: Iterable[Figure], numbers: Mapping[str, float] | None = None)
     head = ["figure", "published", "band"] + ["this run", "verdict"] * (numbers is not None)
     rows = [[*head, "what"]]
     for figure in figures:
-        row = [figure.name, f"{figure.text(figure.value)} {figure.unit}", figure.band()]
+        row = [figure.name, figure.published(), figure.band()]
         if numbers is not None:
             row += _this_run(figure, numbers.get(figure.name))
         rows.append([*row, figure.what])
@@ -216,7 +230,7 @@ def markdown(figures: Iterable[Figure]) -> str:
                 "|---|---|---:|---|---:|---:|",
             ]
         lines.append(
-            f"| `{figure.name}` | {figure.what} | {figure.text(figure.value)} {figure.unit} "
+            f"| `{figure.name}` | {figure.what} | {figure.published()} "
             f"| {figure.band()} | {figure.sd:.{figure.decimals + 1}f} | {figure.runs} |"
         )
     return "\n".join(lines).strip()

@@ -1,8 +1,10 @@
 """The pictures that more than one chapter needs.
 
-Real data are blue, synthetic data are orange, and shapes differ as well, so the pictures survive
-color blindness and gray print. Every function returns the figure and changes no global setting.
-In a notebook the figure is shown when it is the last thing in a cell.
+Real rows of the corpus at hand are blue, synthetic rows orange, real rows of another corpus green;
+gray and black are for what is no data: networks, thresholds, references. Where labels are told
+apart, a filled point is positive and a ring negative. Shapes and lines differ as well, so the
+pictures survive color blindness and gray print. Every function returns the figure and changes no
+global setting. In a notebook the figure is shown when it is the last thing in a cell.
 """
 
 import base64
@@ -21,6 +23,7 @@ from sklearn.manifold import TSNE
 
 REAL_COLOR = "#0072B2"
 SYNTHETIC_COLOR = "#D55E00"
+OTHER_COLOR = "#009E73"  # real rows of another corpus: the tweets, where reviews are at hand
 REFERENCE_COLOR = "#666666"
 
 
@@ -41,7 +44,7 @@ def plot_history(history: Mapping[str, Float[np.ndarray, "steps draw"]]) -> Figu
     figure = new_figure(7, 3)
     losses, probabilities = figure.subplots(1, 2)
     lines = (
-        (losses, "discriminator_loss", "discriminator", REAL_COLOR, "-"),
+        (losses, "discriminator_loss", "discriminator", REFERENCE_COLOR, "-"),
         (losses, "generator_loss", "generator", SYNTHETIC_COLOR, "--"),
         (probabilities, "real_probability", "real rows", REAL_COLOR, "-"),
         (probabilities, "fake_probability", "generated rows", SYNTHETIC_COLOR, "--"),
@@ -108,12 +111,16 @@ def plot_tsne(
 def plot_gains(summaries: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw the gain of every method with its 95 % interval, one panel per domain.
 
+    A dot is orange where synthetic rows were added, green where rows of another corpus were, and
+    gray where no row was added: a classifier.
+
     Args:
         summaries: For each panel's title, what :func:`embgan_edu.measure.evaluation.summarize`
-            returns.
+            returns. A method that has no ``tstr`` is a classifier, and one whose name begins with
+            "real " added real rows of another corpus.
 
     Example:
-        >>> columns = {"gain": [1.0], "gain_low": [0.5], "gain_high": [1.5]}
+        >>> columns = {"gain": [1.0], "gain_low": [0.5], "gain_high": [1.5], "tstr": [60.0]}
         >>> figure = plot_gains({"movie": pd.DataFrame(columns, index=["jitter"])})
         >>> len(figure.axes)
         1
@@ -124,9 +131,13 @@ def plot_gains(summaries: Mapping[str, pd.DataFrame]) -> Figure:
     panels = figure.subplots(1, len(summaries), squeeze=False, sharey=True, sharex=True)[0]
     y = np.arange(len(methods))[::-1]
     for axes, (title, summary) in zip(panels, summaries.items(), strict=True):
-        rows = summary.loc[methods]
-        error = np.stack([rows.gain - rows.gain_low, rows.gain_high - rows.gain])
-        axes.errorbar(rows.gain, y, xerr=error, fmt="o", color=SYNTHETIC_COLOR, capsize=3)
+        for place, method in zip(y, methods, strict=True):
+            gain, low, high, tstr = summary.loc[
+                method, ["gain", "gain_low", "gain_high", "tstr"]
+            ].to_numpy(dtype=float)
+            style, color = _looks(method, added_rows=bool(np.isfinite(tstr)))
+            error = [[gain - low], [high - gain]]
+            axes.errorbar(gain, place, xerr=error, fmt=style, color=color, capsize=3)
         axes.axvline(0, color=REFERENCE_COLOR, linewidth=1)
         axes.set(title=title, xlabel="gain (points)", yticks=y, yticklabels=methods)
         tidy(axes)
@@ -184,6 +195,13 @@ def new_figure(width: float, height: float) -> Figure:
     figure = plt.figure(figsize=(width, height), layout="constrained")
     plt.close(figure)
     return figure
+
+
+def _looks(method: str, added_rows: bool) -> tuple[str, str]:
+    """Marker and color of a method, by what it adds."""
+    if not added_rows:
+        return "D", REFERENCE_COLOR
+    return ("s", OTHER_COLOR) if method.startswith("real ") else ("^", SYNTHETIC_COLOR)
 
 
 def _smooth(values: Float[np.ndarray, "steps draw"]) -> Float[np.ndarray, "points draw"]:

@@ -8,11 +8,25 @@ import re
 import matplotlib.image
 import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook
 
 from embgan_edu.publish.chapters import run_chapter
-from embgan_edu.publish.plots import scrub
+from embgan_edu.publish.plots import (
+    OTHER_COLOR,
+    REAL_COLOR,
+    REFERENCE_COLOR,
+    SYNTHETIC_COLOR,
+    plot_gains,
+    plot_history,
+    plot_tsne,
+    scrub,
+)
 
 
 def picture(level: float) -> Figure:
@@ -45,7 +59,7 @@ def test_a_page_may_hold_several_sliders() -> None:
 def test_a_notebook_shows_a_picture_even_if_it_is_the_first(tmp_path) -> None:
     code = (
         "import pandas as pd\nfrom embgan_edu.publish.plots import plot_gains\n"
-        "gains = pd.DataFrame({'gain': [1.0], 'gain_low': [0.5], 'gain_high': [1.5]}, ['a'])\n"
+        "gains = pd.DataFrame({'gain': [1.0], 'gain_low': [0.5], 'gain_high': [1.5], 'tstr': [60.0]}, ['a'])\n"
         "plot_gains({'movie': gains})"
     )
     path = tmp_path / "07-x.ipynb"
@@ -54,3 +68,46 @@ def test_a_notebook_shows_a_picture_even_if_it_is_the_first(tmp_path) -> None:
     (output,) = nbformat.read(path, as_version=4).cells[0].outputs
     assert "image/png" in output.data
     assert not plt.get_fignums()
+
+
+def colors_of(axes: Axes) -> dict[str, set[str]]:
+    """The colors of lines and points, by their labels."""
+    found: dict[str, set[str]] = {}
+    for line in axes.lines:
+        found.setdefault(str(line.get_label()), set()).add(to_hex(line.get_color()).upper())
+    for points in axes.collections:
+        if isinstance(points, PathCollection):
+            shades = {to_hex(color).upper() for color in points.get_facecolor()}
+            found.setdefault(str(points.get_label()), set()).update(shades)
+    return found
+
+
+def test_real_is_blue_and_synthetic_is_orange_on_the_map() -> None:
+    rng = np.random.default_rng(0)
+    figure = plot_tsne({"a": (rng.normal(size=(20, 5)), rng.normal(size=(20, 5)))})
+    colors = colors_of(figure.axes[0])
+    assert colors["real"] == {REAL_COLOR} and colors["synthetic"] == {SYNTHETIC_COLOR}
+
+
+def test_networks_are_gray_and_rows_have_their_color_in_the_history() -> None:
+    names = ("discriminator_loss", "generator_loss", "real_probability", "fake_probability")
+    losses, probabilities = plot_history({name: np.ones((10, 3)) for name in names}).axes
+    assert colors_of(losses)["discriminator"] == {REFERENCE_COLOR}
+    assert colors_of(probabilities)["real rows"] == {REAL_COLOR}
+    assert colors_of(probabilities)["generated rows"] == {SYNTHETIC_COLOR}
+
+
+def test_gains_tell_synthetic_rows_from_rows_of_another_corpus_and_from_classifiers() -> None:
+    methods = {"jitter": 60.0, "real tweets": 61.0, "mean of two": np.nan}
+    summary = pd.DataFrame({"gain": 1.0, "gain_low": 0.5, "gain_high": 1.5, "tstr": methods})
+    (axes,) = plot_gains({"movie": summary}).axes
+    by_height = {
+        axes.get_yticklabels()[list(axes.get_yticks()).index(y)].get_text(): color
+        for bars in axes.containers
+        for y, color in [(bars.lines[0].get_ydata()[0], bars.lines[0].get_color())]
+    }
+    assert by_height == {
+        "jitter": SYNTHETIC_COLOR,
+        "real tweets": OTHER_COLOR,
+        "mean of two": REFERENCE_COLOR,
+    }
