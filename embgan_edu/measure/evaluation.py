@@ -4,7 +4,7 @@
 rows together (``accuracy``) or on synthetic rows alone (``tstr``: train on synthetic, test on
 real), and the accuracy on synthetic rows of one trained on the scarce real rows (``trts``).
 
-*Diversity*: the measures of :mod:`embgan_edu.measure.metrics` against real test rows, all on clouds
+*Fidelity and diversity*: the measures of :mod:`embgan_edu.measure.metrics` against real test rows, all on clouds
 of the same size.
 """
 
@@ -19,6 +19,7 @@ from embgan_edu.data.splits import ScarceSplits
 from embgan_edu.measure.metrics import (
     authenticity,
     coverage,
+    precision,
     recall,
     sliced_wasserstein,
     variance_ratio,
@@ -33,6 +34,7 @@ REAL_VS_REAL = "real vs real"  # other real rows in place of synthetic ones: wha
 MAX_CLOUD = 500  # points of a cloud; more cost time and change little
 
 DIVERSITY = (
+    "precision",
     "recall",
     "coverage",
     "vendi_ratio",
@@ -179,6 +181,7 @@ def _diversity(
     """Every diversity measure of every draw, in the order of ``DIVERSITY``."""
     values = [
         (
+            precision(r, s),
             recall(r, s),
             coverage(r, s),
             vendi_ratio(r, s),

@@ -20,6 +20,32 @@ from embgan_edu.base.errors import DataError, check_number, check_whole
 Cloud = Float[np.ndarray, "n dim"]
 
 
+def precision(real: Cloud, synthetic: Cloud, k: int = 5) -> float:
+    r"""Share of *synthetic* points that lie in the k-neighbor ball of some *real* point.
+
+    .. math:: \frac1m \sum_j \mathbb 1\bigl[\exists i: \|s_j - x_i\| \le \mathrm{NN}_k(x_i)\bigr]
+
+    It is :func:`recall` with the clouds exchanged, and asks for fidelity: does a synthetic point
+    lie where real ones do? Points in a small corner of the real cloud all do, so it says nothing
+    about diversity. From 0 to 1.
+
+    Source: Kynkäänniemi et al. (2019), "Improved precision and recall metric for assessing
+    generative models", section 2, equations 1 and 2.
+
+    Raises:
+        ConfigError: ``k`` below 1.
+        DataError: Not a finite cloud, other dimensions, or not more than ``k`` real points.
+
+    Example:
+        >>> real, synthetic = np.array([[0.0], [1.0]]), np.array([[0.5], [9.0]])
+        >>> precision(real, synthetic, k=1)
+        0.5
+    """
+    real, synthetic = check_clouds(real=real, synthetic=synthetic)
+    reached = cdist(synthetic, real) <= _radii("real", real, k)
+    return float(reached.any(axis=1).mean())
+
+
 def recall(real: Cloud, synthetic: Cloud, k: int = 5) -> float:
     r"""Share of *real* points that lie in the k-neighbor ball of some *synthetic* point.
 

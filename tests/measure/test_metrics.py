@@ -16,6 +16,7 @@ from embgan_edu.measure.metrics import (
     _directions,
     authenticity,
     coverage,
+    precision,
     recall,
     sliced_wasserstein,
     variance_ratio,
@@ -23,7 +24,7 @@ from embgan_edu.measure.metrics import (
     vendi_score,
 )
 
-PAIR_METRICS = [recall, coverage, vendi_ratio, variance_ratio, authenticity, sliced_wasserstein]
+PAIR_METRICS = [precision, recall, coverage, vendi_ratio, variance_ratio, authenticity, sliced_wasserstein]
 ORDERS = [0.5, 1, 2, np.inf]
 
 
@@ -97,6 +98,15 @@ def test_vendi_of_points_at_the_origin() -> None:
 
 
 # Hand-worked cases
+
+
+def test_precision_is_recall_with_the_clouds_exchanged() -> None:
+    a, b = clouds(0, n=60, dim=6)
+    assert precision(a, b[:40]) == recall(b[:40], a) != recall(a, b[:40])
+    # A collapsed cloud is faithful and reaches nothing; noise reaches and is not faithful.
+    corner, wide = a[:1] + 1e-3 * b, 3 * b
+    assert precision(a, corner) == 1 and recall(a, corner) < 0.1
+    assert precision(a, wide) < 0.2
 
 
 def test_recall_looks_from_the_synthetic_balls_and_coverage_from_the_real_ones() -> None:
@@ -245,6 +255,7 @@ def test_prdc_agrees(seed: int, k: int) -> None:
     expected = compute_prdc(real, synthetic[:50], nearest_k=k)
     assert recall(real, synthetic[:50], k) == pytest.approx(expected["recall"])
     assert coverage(real, synthetic[:50], k) == pytest.approx(expected["coverage"])
+    assert precision(real, synthetic[:50], k) == pytest.approx(expected["precision"])
     assert 0 < expected["recall"] < 1 and 0 < expected["coverage"] < 1  # neither is a corner case
 
 
