@@ -14,7 +14,7 @@ import numpy as np
 
 from embgan_edu.data.embedding import embed
 from embgan_edu.data.splits import draw_splits
-from embgan_edu.measure.evaluation import evaluate, summarize
+from embgan_edu.measure.evaluation import Mix, evaluate, summarize
 from embgan_edu.models.baselines import RealPool
 from embgan_edu.models.classifier import StackedClassifier
 
@@ -52,17 +52,18 @@ def main() -> None:
         )
 
     print("\nadded tweets  " + "  ".join(f"gain, {domain} (points)" for domain in DOMAINS))
-    for n_added in (100, 300, 1000):
-        gains = []
-        for domain in DOMAINS:
-            splits = SPLITS[domain, 100]
-            pool = RealPool(*splits.standardize(embed("tweets")))
-            pool.fit(splits.X_train, splits.y_train)
-            table = summarize(evaluate({"tweets": pool}, splits, n_added=n_added))
-            gains.append(
-                "{gain:+.2f} [{gain_low:+.2f}, {gain_high:+.2f}]".format(**table.loc["tweets"])
-            )
-        print(f"{n_added:12d}  " + "  ".join(gains), flush=True)
+    mixes = [Mix(added) for added in (100, 300, 1000)]
+    tables = []
+    for domain in DOMAINS:
+        splits = SPLITS[domain, 100]
+        pool = RealPool(*splits.standardize(embed("tweets"))).fit(splits.X_train, splits.y_train)
+        tables.append(summarize(evaluate({"tweets": pool}, splits, mixes=mixes)))
+    for mix in mixes:
+        gains = [
+            "{gain:+.2f} [{gain_low:+.2f}, {gain_high:+.2f}]".format(**table.loc[f"tweets, {mix}"])
+            for table in tables
+        ]
+        print(f"{mix.added:12d}  " + "  ".join(gains), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from sklearn.covariance import LedoitWolf
 
 from embgan_edu.base.errors import ConfigError, DataError, check_number, check_whole
+from embgan_edu.models.classifier import Classifier
 from embgan_edu.models.stacked import check_training_arrays
 
 
@@ -267,3 +268,154 @@ class RealPool(Memorizer):
                 )
         self.targets_ = y
         return self
+
+
+class PoolGaussian(RealPool):
+    """One Gaussian per label, as :class:`ClassGaussian`, fitted to examples of another corpus.
+
+    What a generator can take from that corpus with means and covariances alone.
+
+    Args:
+        X: The other corpus, in units that suit the draws.
+        y: Its labels.
+
+    Raises:
+        DataError: Wrong shapes or non-finite values.
+
+    Example:
+        >>> pool = PoolGaussian(np.ones((1, 4, 2)), np.array([[0, 0, 1, 1]]))
+        >>> pool.fit(np.zeros((1, 2, 2)), np.array([[0, 1]])).sample(2)[0].tolist()
+        [[[1.0, 1.0], [1.0, 1.0]]]
+    """
+
+    _rows = ClassGaussian._rows
+
+
+class Noise(Baseline):
+    """Standard normal rows: nothing of what they are fitted to, but its units.
+
+    Example:
+        >>> X = np.random.default_rng(0).normal(size=(1, 20, 3))
+        >>> Noise().fit(X, np.tile([0, 1], (1, 10))).sample(1000)[0].std().round(1)
+        np.float32(1.0)
+    """
+
+    def _rows(
+        self, X: Float[np.ndarray, "n dim"], count: int, rng: np.random.Generator
+    ) -> Float[np.ndarray, "count dim"]:
+        return rng.standard_normal((count, X.shape[1]))
+
+
+class Relabeled:
+    """The rows of another sampler, whatever they are, with the labels that a classifier gives.
+
+    What such rows teach is what the classifier knows, so they are the control for every generator
+    that has listened to it. The labels follow the same frequencies as the other sampler's: rows are
+    made until there are enough of each.
+
+    Source: Bucilă, Caruana & Niculescu-Mizil (2006), "Model compression", section 3: a small model
+    learns from what a large one says of made-up rows. The name *distillation* is that of Hinton,
+    Vinyals & Dean (2015).
+
+    Args:
+        sampler: Makes the rows; its own labels are only counted.
+        classifier: Trained, with as many draws.
+
+    Example:
+        >>> class Sign:
+        ...     def logits(self, X):
+        ...         return np.concatenate([-X[..., :1], X[..., :1]], axis=2)
+        >>> X = np.random.default_rng(0).normal(size=(1, 20, 3))
+        >>> noise = Relabeled(Noise(), Sign()).fit(X, np.tile([0, 1], (1, 10)))
+        >>> X_new, y_new = noise.sample(20)
+        >>> bool(((X_new[..., 0] > 0) == y_new).all())
+        True
+    """
+
+    attempts = 20  # times as many rows as wanted are looked at, before the call is given up
+
+    def __init__(self, sampler: Sampler, classifier: Classifier) -> None:
+        self.sampler = sampler
+        self.classifier = classifier
+
+    def fit(self, X: Float[np.ndarray, "draw n dim"], y: Int[np.ndarray, "draw n"]) -> "Relabeled":
+        """Fit the other sampler; the classifier stays as it is."""
+        self.sampler = self.sampler.fit(X, y)
+        return self
+
+    def sample(
+        self, n: int, label: int | None = None, random_state: int = 0
+    ) -> tuple[Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"]]:
+        """Make ``n`` labeled rows per draw; see :meth:`Baseline.sample`.
+
+        Raises:
+            ConfigError: What the other sampler refuses, or the classifier hardly ever gives a
+                label that is wanted.
+        """
+        X_new, y_new = self.sampler.sample(n, label, random_state)
+        X, found = X_new.copy(), self.classifier.logits(X_new).argmax(axis=2)
+        for attempt in range(1, self.attempts + 1):
+            missing = [
+                (draw, int(each))
+                for draw, wanted in enumerate(y_new)
+                for each, count in zip(*np.unique(wanted, return_counts=True), strict=True)
+                if (found[draw] == each).sum() < count
+            ]
+            if not missing:
+                break
+            if attempt == self.attempts:
+                draw, each = missing[0]
+                raise ConfigError(
+                    f"The classifier gives the label {each} to "
+                    f"{(found[draw] == each).sum()} of {found.shape[1]:,} rows of draw {draw}; "
+                    f"{(y_new[draw] == each).sum()} are wanted. Correct it for the share of labels "
+                    "(PriorCorrected), or take another sampler."
+                )
+            more, _ = self.sampler.sample(n, label, random_state + 1_000_003 * attempt)
+            X = np.concatenate([X, more], axis=1)
+            found = np.concatenate([found, self.classifier.logits(more).argmax(axis=2)], axis=1)
+        for draw, wanted in enumerate(y_new):
+            for each in np.unique(wanted):
+                places = np.flatnonzero(wanted == each)
+                X_new[draw, places] = X[draw, np.flatnonzero(found[draw] == each)[: len(places)]]
+        return X_new, y_new
+
+
+class Blurred:
+    """The rows of another sampler, plus Gaussian noise.
+
+    A blur raises recall and the Vendi score of any cloud that is too narrow, whatever its rows know.
+
+    Args:
+        sampler: Makes the rows.
+        scale: Standard deviation of the noise in each dimension, in units of the rows.
+
+    Raises:
+        ConfigError: A ``scale`` that is negative or not finite.
+
+    Example:
+        >>> rows = Memorizer().fit(np.zeros((1, 2, 3)), np.array([[0, 1]]))
+        >>> Blurred(rows, 0.3).sample(1000)[0].std().round(1)
+        np.float32(0.3)
+    """
+
+    def __init__(self, sampler: Sampler, scale: float) -> None:
+        check_number("a number of 0 or more, such as 0.3", lambda s: 0 <= s < np.inf, scale=scale)
+        self.sampler = sampler
+        self.scale = scale
+
+    def fit(self, X: Float[np.ndarray, "draw n dim"], y: Int[np.ndarray, "draw n"]) -> "Blurred":
+        """Fit the other sampler."""
+        self.sampler = self.sampler.fit(X, y)
+        return self
+
+    def sample(
+        self, n: int, label: int | None = None, random_state: int = 0
+    ) -> tuple[Float[np.ndarray, "draw n dim"], Int[np.ndarray, "draw n"]]:
+        """Make ``n`` labeled rows per draw; see the other sampler's ``sample``."""
+        X_new, y_new = self.sampler.sample(n, label, random_state)
+        noise = [
+            np.random.default_rng([random_state, draw, 1]).standard_normal(rows.shape)
+            for draw, rows in enumerate(X_new)
+        ]
+        return X_new + np.asarray(self.scale * np.stack(noise), dtype=np.float32), y_new

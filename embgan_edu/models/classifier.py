@@ -7,7 +7,7 @@ draws in one go and is what every table in the book is computed with.
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from embgan_edu.models.stacked import (
     DrawStreams,
     StackedLinear,
     check_rows,
+    check_start,
     check_training_arrays,
     pick_device,
 )
@@ -69,6 +70,14 @@ def keras_classifier(
             keras.layers.Dense(n_classes, kernel_initializer=initial(1)),
         ]
     )
+
+
+class Classifier(Protocol):
+    """Whatever tells the labels of rows: one network per draw, or several that agree."""
+
+    def logits(self, X: Float[np.ndarray, "draw m dim"]) -> Float[np.ndarray, "draw m label"]:
+        """Logits of every row, one per label."""
+        ...
 
 
 class ClassifierNetwork(nn.Module):
@@ -170,14 +179,27 @@ class StackedClassifier:
         self.random_state = random_state
 
     def fit(
-        self, X: Float[np.ndarray, "draw n dim"], y: Int[np.ndarray, "draw n"]
+        self,
+        X: Float[np.ndarray, "draw n dim"],
+        y: Int[np.ndarray, "draw n"],
+        weight: Float[np.ndarray, "draw n"] | None = None,
+        start: "StackedClassifier | None" = None,
     ) -> "StackedClassifier":
         """Train on the rows of ``X`` and the labels ``y``.
 
+        Args:
+            X: Rows of each draw.
+            y: Their labels.
+            weight: What each row counts in the loss; all the same where none is given.
+            start: A trained classifier with as many draws, whose weights to start from.
+
         Raises:
-            DataError: Wrong shapes, non-finite values, or a label of ``n_classes`` or more.
+            DataError: Wrong shapes, non-finite values, a label of ``n_classes`` or more, or weights
+                that are negative or all 0 in a draw.
+            ConfigError: The classifier to start from is not trained, or does not fit.
         """
         X, y = check_training_arrays(X, y)
+        share = _shares(weight, y)
         if y.max() >= self.n_classes:
             raise DataError(
                 f"y holds the label {y.max()}, but n_classes={self.n_classes}; "
@@ -187,6 +209,18 @@ class StackedClassifier:
         n_draws, n, dim = X.shape
         streams = DrawStreams(self.random_state, n_draws, device)
         self.network_ = ClassifierNetwork(dim, self.n_classes, self.hidden, streams).to(device)
+        if start is not None:
+            start.check_trained()
+            given = tuple(start.network_.hidden.weight.shape)
+            check_start(
+                "classifier",
+                ["n_classes", "hidden"],
+                self,
+                start,
+                (given[0], given[1], start.n_classes),
+                (n_draws, dim, self.n_classes),
+            )
+            self.network_.load_state_dict(start.network_.state_dict())
         optimizer = torch.optim.AdamW(
             self.network_.parameters(),
             lr=self.learning_rate,
@@ -194,10 +228,15 @@ class StackedClassifier:
             foreach=True,
         )
         inputs, targets = torch.as_tensor(X, device=device), torch.as_tensor(y, device=device)
+        shares = None if share is None else torch.as_tensor(share, device=device).flatten()
         for _ in range(self.steps):
             logits = self.network_(inputs)
             # Mean over a draw's rows, sum over draws: a draw's gradient is its own.
-            loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum") / n
+            if shares is None:
+                loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum") / n
+            else:
+                losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+                loss = losses @ shares
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -247,3 +286,24 @@ class StackedClassifier:
         """
         X, y = check_training_arrays(X, y)
         return (self.predict(X) == y).mean(axis=1)
+
+
+def _shares(
+    weight: Float[np.ndarray, "draw n"] | None, y: Int[np.ndarray, "draw n"]
+) -> Float[np.ndarray, "draw n"] | None:
+    """Return what each row counts in the mean loss of its draw, or none where all count the same.
+
+    Raises:
+        DataError: Another shape than the labels', or numbers that are no weights.
+    """
+    if weight is None:
+        return None
+    weight = np.asarray(weight, dtype=np.float32)
+    if weight.shape != y.shape:
+        raise DataError(f"weight has shape {weight.shape}; expected {y.shape}, one for every row.")
+    if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.any(axis=1).all()):
+        raise DataError(
+            "weight holds a number that is negative or not finite, or a draw whose weights are "
+            "all 0; give numbers of 0 or more, some of them above 0 in every draw."
+        )
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)

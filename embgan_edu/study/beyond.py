@@ -84,7 +84,8 @@ def _gan(name: str, pretrained: bool) -> Method:
     ) -> Sampler:
         corpus = source if pretrained else None
         config = NEWER_GANS.get(name, _RUNG)
-        return fit_gan(config, splits, corpus, random_state, progress, FINE_TUNING.get(name))
+        steps = FINE_TUNING.get(name)
+        return fit_gan(config, splits, corpus, random_state, progress, steps, judge_corpus=corpus)
 
     settings = f"{NEWER_GANS.get(name, _RUNG)}, {pretrained}, {FINE_TUNING.get(name)}"
     return Method(fit, needs_source=pretrained, settings=settings)

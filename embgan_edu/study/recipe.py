@@ -1,9 +1,10 @@
-"""The recipe of chapters 6 to 9: four changes that make the GAN's rows useful (Gupta, 2019).
+"""The recipe of chapters 6 to 9: changes on top of the plain GAN (Gupta, 2019).
 
-Every change has a name. A *rung* is a set of changes on top of the plain GAN; the ladder adds one
-change after the other, and the ablation leaves one out. The changes but batch normalization are
-the paper's, the numbers are ours: one choice for all domains, by cross-validation inside training
-rows of draws that no chapter reports (``benchmarks/choose_recipe.py``).
+Every change has a name. A *rung* is a set of changes; the ladder adds one change after the other,
+and the ablation leaves one out. The changes but batch normalization are the paper's, the numbers
+are ours and the same for all domains: the weight of the consistency and the steps of fine-tuning by
+cross-validation inside training rows of draws that no chapter reports
+(``benchmarks/choose_recipe.py``), noise, smoothing and the rest by hand.
 """
 
 import json
@@ -18,14 +19,18 @@ from embgan_edu.base.cache import cache_dir, code_key, content_key, lock
 from embgan_edu.base.errors import ConfigError, DataError, check_whole
 from embgan_edu.data.embedding import EmbeddedCorpus
 from embgan_edu.data.splits import ScarceSplits
+from embgan_edu.measure.paired import NETWORKS
 from embgan_edu.models.classifier import StackedClassifier
 from embgan_edu.models.gan import GAN, GANConfig
 from embgan_edu.models.stacked import describe_computer
 
-# What each change sets. Pretraining sets nothing: it is another start, and fewer steps.
+# What each change sets. Two set nothing: the tweets' judge is another judge for consistency, which
+# has read the tweets as well as the reviews, and pretraining is another start, and fewer steps. What
+# the paper calls pretraining brings both; one without the other shows what each is worth.
 CHANGES: dict[str, dict[str, bool | float]] = {
     "batch norm": {"batch_norm": True},
     "consistency": {"consistency": 3.0},
+    "tweets' judge": {},
     "pretraining": {},
     "noise": {"noise": 0.3},
     "smoothing": {"label_smoothing": 0.1},
@@ -41,7 +46,6 @@ ABLATION: dict[str, tuple[str, ...]] = {
     for left_out in list(CHANGES)[:-1]  # all but the last is a rung of the ladder
 }
 
-NETWORKS = 8  # pretrained GANs; draw k starts from number k modulo 8
 FINE_TUNING_STEPS = 50
 
 
@@ -163,12 +167,13 @@ def fit_rung(
     Args:
         changes: Names from ``CHANGES``, such as ``LADDER["+ noise"]``.
         splits: The draws.
-        corpus: What to pretrain on; needed where ``"pretraining"`` is among the changes.
+        corpus: What to pretrain on, and what the tweets' judge reads; needed where
+            ``"pretraining"`` or ``"tweets' judge"`` is among the changes.
         random_state: Seed.
         progress: Show a progress line.
 
     Raises:
-        ConfigError: An unknown change, or pretraining without a corpus.
+        ConfigError: An unknown change, or one that needs a corpus, without one.
         DataError: The corpus has other dimensions or labels than the draws.
 
     Example:
@@ -180,11 +185,18 @@ def fit_rung(
         >>> X_new.shape
         (2, 10, 5)
     """
-    if "pretraining" not in changes:
-        return fit_gan(configure(changes), splits, None, random_state, progress)
-    if corpus is None:
-        raise ConfigError('The change "pretraining" needs a corpus, such as embed("tweets").')
-    return fit_gan(configure(changes), splits, corpus, random_state, progress)
+    config = configure(changes)
+    for change in ("tweets' judge", "pretraining"):
+        if change in changes and corpus is None:
+            raise ConfigError(f'The change "{change}" needs a corpus, such as embed("tweets").')
+    return fit_gan(
+        config,
+        splits,
+        corpus if "pretraining" in changes else None,
+        random_state,
+        progress,
+        judge_corpus=corpus if "tweets' judge" in changes else None,
+    )
 
 
 def fit_gan(
@@ -194,11 +206,9 @@ def fit_gan(
     random_state: int = 0,
     progress: bool = False,
     fine_tuning_steps: int | None = None,
+    judge_corpus: EmbeddedCorpus | None = None,
 ) -> GAN:
     """Train a GAN on every draw, from scratch or after pretraining on a corpus.
-
-    Where ``config.consistency`` is above 0, the judge has seen the draw's training rows, and the
-    corpus where there is one.
 
     Args:
         config: The settings; ``steps`` are those of pretraining where there is a corpus.
@@ -208,9 +218,11 @@ def fit_gan(
         progress: Show a progress line.
         fine_tuning_steps: Steps on each draw after pretraining; ``FINE_TUNING_STEPS`` where no
             number is given.
+        judge_corpus: What the judge has read beside the draw's training rows, if anything; there
+            is a judge where ``config.consistency`` is above 0.
 
     Raises:
-        DataError: The corpus has other dimensions or labels than the draws.
+        DataError: A corpus has other dimensions or labels than the draws.
     """
     start = None
     if corpus is not None:
@@ -220,7 +232,7 @@ def fit_gan(
         config = replace(config, steps=fine_tuning_steps or FINE_TUNING_STEPS)
     rows = min(config.batch_size, splits.X_train.shape[1])
     config = replace(config, batch_size=rows - rows % config.pack)
-    judge = fit_judge(splits, corpus, random_state) if config.consistency > 0 else None
+    judge = fit_judge(splits, judge_corpus, random_state) if config.consistency > 0 else None
     return GAN(config, random_state).fit(
         splits.X_train, splits.y_train, classifier=judge, start=start, progress=progress
     )

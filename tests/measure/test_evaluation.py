@@ -10,10 +10,19 @@ from embgan_edu.base.errors import ConfigError, DataError
 from embgan_edu.data.embedding import EmbeddedCorpus, embed
 from embgan_edu.data.splits import ScarceSplits, draw_splits
 from embgan_edu.measure import metrics
-from embgan_edu.measure.evaluation import DIVERSITY, SUMMARY, evaluate, summarize
+from embgan_edu.measure.evaluation import (
+    DIVERSITY,
+    PART_METRICS,
+    SUMMARY,
+    Mix,
+    accuracies,
+    evaluate,
+    summarize,
+)
 from embgan_edu.measure.paired import paired_difference
 from embgan_edu.models.baselines import ClassGaussian, Jitter, Memorizer, RealPool, Smote
 from embgan_edu.models.classifier import StackedClassifier
+from embgan_edu.models.ensembles import ShrunkLDA
 
 
 def make_corpus(n: int = 400, dim: int = 5, n_classes: int = 2, seed: int = 0) -> EmbeddedCorpus:
@@ -51,14 +60,14 @@ def wide(table: pd.DataFrame, method: str) -> pd.DataFrame:
 
 def test_every_method_has_its_measures_on_every_draw(splits) -> None:
     fitted = Jitter().fit(splits.X_train, splits.y_train)
-    table = evaluate({"z": fitted, "a": fitted}, splits, n_synthetic=50, n_added=50)
+    table = evaluate({"z": fitted, "a": fitted}, splits, n_synthetic=50)
     assert list(table.columns) == ["method", "metric", "draw", "value"]
     assert table["method"].unique().tolist() == ["real only", "real vs real", "z", "a"]
     expected = {
-        "real only": {"accuracy"},
+        "real only": {"accuracy", *PART_METRICS},
         "real vs real": set(DIVERSITY),
-        "z": {"accuracy", "tstr", "trts", *DIVERSITY},
-        "a": {"accuracy", "tstr", "trts", *DIVERSITY},
+        "z": {"accuracy", "tstr", "trts", *PART_METRICS, *DIVERSITY},
+        "a": {"accuracy", "tstr", "trts", *PART_METRICS, *DIVERSITY},
     }
     for method, rows in table.groupby("method"):
         assert set(rows["metric"]) == expected[method]
@@ -71,17 +80,84 @@ def test_every_method_has_its_measures_on_every_draw(splits) -> None:
 def test_utility_is_what_separate_classifiers_find(splits) -> None:
     sampler = Jitter().fit(splits.X_train, splits.y_train)
     X, y = sampler.sample(60, random_state=3)
-    table = evaluate({"jitter": sampler}, splits, n_synthetic=60, n_added=20, random_state=3)
+    table = evaluate({"jitter": sampler}, splits, n_synthetic=60, mixes=[Mix(20)], random_state=3)
     both_X = np.concatenate([splits.X_train, X[:, :20]], axis=1)
     both_y = np.concatenate([splits.y_train, y[:, :20]], axis=1)
-    for name, train_X, train_y, test_X, test_y in (
-        ("accuracy", both_X, both_y, splits.X_test, splits.y_test),
-        ("tstr", X, y, splits.X_test, splits.y_test),
-        ("trts", splits.X_train, splits.y_train, X, y),
+    all_X = np.concatenate([splits.X_train, X], axis=1)
+    all_y = np.concatenate([splits.y_train, y], axis=1)
+    for method, name, train_X, train_y, test_X, test_y in (
+        ("jitter", "accuracy", all_X, all_y, splits.X_test, splits.y_test),
+        (f"jitter, {Mix(20)}", "accuracy", both_X, both_y, splits.X_test, splits.y_test),
+        ("jitter", "tstr", X, y, splits.X_test, splits.y_test),
+        ("jitter", "trts", splits.X_train, splits.y_train, X, y),
     ):
         predicted = StackedClassifier(random_state=3).fit(train_X, train_y).predict(test_X)
-        for k, found in wide(table, "jitter")[name].items():
+        for k, found in wide(table, method)[name].items():
             assert found == pytest.approx(100 * np.mean(predicted[k] == test_y[k])), (name, k)
+
+
+def test_the_usual_mix_is_300_rows(splits) -> None:
+    sampler = Jitter().fit(splits.X_train, splits.y_train)
+    table = evaluate({"jitter": sampler}, splits, n_synthetic=400, mixes=[Mix(), Mix(400)])
+    usual, same, more = (
+        wide(table, name)["accuracy"]
+        for name in ("jitter", f"jitter, {Mix()}", f"jitter, {Mix(400)}")
+    )
+    pd.testing.assert_series_equal(usual, same)
+    assert (usual != more).any()
+
+
+def test_a_weight_of_ten_is_ten_copies_and_one_of_zero_leaves_the_real_rows_out(
+    splits,
+) -> None:
+    sampler = Jitter().fit(splits.X_train, splits.y_train)
+    X, y = sampler.sample(60)
+    mixes = [Mix(30, 10), Mix(60, 0), Mix(90, 1)]
+    table = evaluate({"jitter": sampler}, splits, n_synthetic=60, mixes=mixes)
+    copies_X = np.concatenate([np.tile(splits.X_train, (1, 10, 1)), X[:, :30]], axis=1)
+    copies_y = np.concatenate([np.tile(splits.y_train, (1, 10)), y[:, :30]], axis=1)
+    by_hand = StackedClassifier().fit(copies_X, copies_y)
+    found = wide(table, f"jitter, {mixes[0]}")["accuracy"]
+    # The sums of the loss are rounded in another order.
+    np.testing.assert_allclose(found, 100 * by_hand.score(splits.X_test, splits.y_test), atol=0.51)
+    alone = wide(table, f"jitter, {mixes[1]}")["accuracy"]
+    np.testing.assert_allclose(alone, wide(table, "jitter")["tstr"])
+    # More rows than were made at first are made anew.
+    X, y = sampler.sample(90)
+    more = StackedClassifier().fit(
+        np.concatenate([splits.X_train, X], axis=1), np.concatenate([splits.y_train, y], axis=1)
+    )
+    found = wide(table, f"jitter, {mixes[2]}")["accuracy"]
+    np.testing.assert_allclose(found, 100 * more.score(splits.X_test, splits.y_test))
+
+
+def test_a_classifier_has_an_accuracy_and_nothing_else(splits) -> None:
+    lda = ShrunkLDA().fit(splits.X_train, splits.y_train)
+    table = evaluate({"LDA": lda}, splits, mixes=[Mix(10)])
+    assert table["method"].unique().tolist() == ["real only", "real vs real", "LDA"]
+    assert set(table.loc[table["method"] == "LDA", "metric"]) == {"accuracy", *PART_METRICS}
+    expected = [
+        100 * model.score(X, y)
+        for model, X, y in zip(lda.models_, splits.X_test, splits.y_test, strict=True)
+    ]
+    np.testing.assert_allclose(wide(table, "LDA")["accuracy"], expected)
+
+
+def test_the_parts_are_the_reviews_of_the_corpus_and_their_mean_the_accuracy(splits) -> None:
+    class KnowsPartThree:
+        """Right on every review whose number leaves 2 when divided by 8, wrong on the others."""
+
+        def logits(self, X: np.ndarray) -> np.ndarray:
+            right = splits.test_index % 8 == 2
+            return np.eye(2)[np.where(right, splits.y_test, 1 - splits.y_test)]
+
+    table = evaluate({"one part": KnowsPartThree()}, splits)
+    parts = accuracies(table, "one part")
+    assert parts.shape == (4, 8)
+    assert (parts[:, 2] > 50).all() and not np.delete(parts, 2, axis=1).any()
+    np.testing.assert_allclose(parts.mean(axis=1), wide(table, "one part")["accuracy"])
+    with pytest.raises(DataError, match=r"no accuracies by part of 'two parts'"):
+        accuracies(table, "two parts")
 
 
 def test_real_only_uses_no_synthetic_row(splits) -> None:
@@ -95,7 +171,7 @@ def test_real_only_uses_no_synthetic_row(splits) -> None:
 def test_diversity_compares_equal_clouds_of_the_same_draw(splits) -> None:
     fitted = ClassGaussian().fit(splits.X_train, splits.y_train)
     X, _ = fitted.sample(70)
-    found = wide(evaluate({"gaussian": fitted}, splits, n_synthetic=70, n_added=70), "gaussian")
+    found = wide(evaluate({"gaussian": fitted}, splits, n_synthetic=70), "gaussian")
     for k in range(4):
         real, synthetic = splits.X_test[k, :70], X[k, :70]
         for name in DIVERSITY:
@@ -110,7 +186,7 @@ def test_clouds_have_the_size_that_all_can_give(splits, monkeypatch) -> None:
         "embgan_edu.measure.evaluation.recall", lambda r, s: sizes.append((len(r), len(s))) or 0.5
     )
     fitted = Jitter().fit(splits.X_train, splits.y_train)
-    evaluate({"jitter": fitted}, splits, n_synthetic=30, n_added=30)
+    evaluate({"jitter": fitted}, splits, n_synthetic=30)
     assert set(sizes) == {(30, 30)}  # by n_synthetic, for the floor as well
     sizes.clear()
     evaluate({"jitter": fitted}, splits, n_synthetic=300)
@@ -124,9 +200,7 @@ def test_clouds_have_the_size_that_all_can_give(splits, monkeypatch) -> None:
 def test_the_reference_rows_themselves_are_perfect_and_the_floor_is_other_rows(splits) -> None:
     perfect = Fixed(splits.X_test[:, :100], splits.y_test[:, :100])
     floor_rows = Fixed(splits.X_test[:, 100:], splits.y_test[:, 100:])
-    table = evaluate(
-        {"perfect": perfect, "floor rows": floor_rows}, splits, n_synthetic=100, n_added=100
-    )
+    table = evaluate({"perfect": perfect, "floor rows": floor_rows}, splits, n_synthetic=100)
     found = wide(table, "perfect")
     for name in ("recall", "coverage", "vendi_ratio", "variance_ratio"):
         np.testing.assert_allclose(found[name], 1)
@@ -230,10 +304,7 @@ def test_gains_are_paired_by_the_number_of_the_draw_not_by_position(splits) -> N
         ]
     )
     pd.testing.assert_frame_equal(summarize(table), summarize(shuffled))
-    expected = paired_difference(
-        wide(table, "jitter")["accuracy"].to_numpy(),
-        wide(table, "real only")["accuracy"].to_numpy(),
-    )
+    expected = paired_difference(accuracies(table, "jitter"), accuracies(table, "real only"))
     found = summarize(table).loc["jitter", ["gain", "gain_low", "gain_high"]]
     assert found.tolist() == [expected.mean, expected.low, expected.high]
 
@@ -256,10 +327,12 @@ def test_summary_needs_real_only_and_two_draws() -> None:
 
 def test_impossible_arguments_are_refused(splits) -> None:
     fitted = Jitter().fit(splits.X_train, splits.y_train)
-    with pytest.raises(ConfigError, match="n_added=0"):
-        evaluate({}, splits, n_added=0)
-    with pytest.raises(ConfigError, match="n_added=20, but n_synthetic=10"):
-        evaluate({}, splits, n_synthetic=10, n_added=20)
+    with pytest.raises(ConfigError, match="n_synthetic=0"):
+        evaluate({}, splits, n_synthetic=0)
+    with pytest.raises(ConfigError, match="added=0"):
+        Mix(0)
+    with pytest.raises(ConfigError, match="real_weight=-1"):
+        Mix(real_weight=-1)
     for name in ("real only", "real vs real"):
         with pytest.raises(ConfigError, match=f"'{name}' is always in the table"):
             evaluate({name: fitted}, splits)
@@ -279,12 +352,12 @@ def test_a_sampler_that_diverged_is_named(splits) -> None:
     X, y = splits.X_train.copy(), splits.y_train
     X[2, 3, 1] = np.nan
     with pytest.raises(DataError, match="'mine' sampled values that are not finite in draw 2"):
-        evaluate({"mine": Fixed(X, y)}, splits, n_synthetic=40, n_added=40)
+        evaluate({"mine": Fixed(X, y)}, splits, n_synthetic=40)
 
 
 def test_too_few_rows_for_the_diversity(splits) -> None:
     with pytest.raises(DataError, match=r"has 4 points; .*needs at least 6"):
-        evaluate({}, splits, n_synthetic=4, n_added=4)
+        evaluate({}, splits, n_synthetic=4)
 
 
 # Real data

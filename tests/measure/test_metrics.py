@@ -24,7 +24,15 @@ from embgan_edu.measure.metrics import (
     vendi_score,
 )
 
-PAIR_METRICS = [precision, recall, coverage, vendi_ratio, variance_ratio, authenticity, sliced_wasserstein]
+PAIR_METRICS = [
+    precision,
+    recall,
+    coverage,
+    vendi_ratio,
+    variance_ratio,
+    authenticity,
+    sliced_wasserstein,
+]
 ORDERS = [0.5, 1, 2, np.inf]
 
 

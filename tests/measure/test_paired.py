@@ -89,9 +89,66 @@ def test_paired_difference_refuses_what_cannot_be_paired() -> None:
     with pytest.raises(DataError, match="at least two draws"):
         paired_difference(np.ones(1), np.ones(1))
     with pytest.raises(DataError, match="one number per draw"):
-        paired_difference(np.ones((2, 2)), np.ones((2, 2)))
+        paired_difference(np.ones((2, 2, 2)), np.ones((2, 2, 2)))
+    with pytest.raises(DataError, match="at least two draws"):
+        paired_difference(np.ones((1, 8)), np.ones((1, 8)))
     with pytest.raises(DataError, match=r"Draw 2 has the values nan and 1\.0"):
         paired_difference(np.array([1, 2, np.nan, 4]), ones)
     for confidence in (0, 1, 95, np.nan):
         with pytest.raises(ConfigError, match=f"confidence={confidence}"):
             paired_difference(ones, ones, confidence)
+
+
+# Draws that share a pretrained network, and test reviews that come back in every draw
+
+
+def test_two_ways_by_hand() -> None:
+    # Two draws, each with its own network, and two parts. The mean is 2, the deviations -1, 0 and
+    # 0, 1: by draw -1/4 and 1/4, by part -1/4 and 1/4, alone -1/4, 0, 0, 1/4. So the variance is
+    # 2 * 2/16 + 2 * 2/16 - 4/3 * 2/16 = 1/3, and t(0.975, 1) = 12.706.
+    result = paired_difference(np.array([[1.0, 2.0], [2.0, 3.0]]), np.zeros((2, 2)))
+    assert result.mean == 2 and result.n == 2
+    assert result.high - 2 == pytest.approx(12.7062 / np.sqrt(3), abs=1e-3)
+
+
+def test_draws_of_one_network_count_as_one() -> None:
+    """Trap: 64 draws that share eight networks taken for 64 networks."""
+    network = np.arange(8.0)
+    few, many = (np.tile(network, count)[:, None] + np.zeros(8) for count in (1, 8))
+    zero = np.zeros_like
+    once, often = paired_difference(few, zero(few)), paired_difference(many, zero(many))
+    assert (once.low, once.high) == pytest.approx((often.low, often.high))
+    by_draw = paired_difference(many[:, 0], np.zeros(64))
+    assert by_draw.high - by_draw.low < 0.4 * (often.high - often.low)
+
+
+def test_more_draws_do_not_make_more_reviews() -> None:
+    part = np.arange(8.0)
+    widths = [
+        paired_difference(np.tile(part, (draws, 1)), np.zeros((draws, 8))).high - 3.5
+        for draws in (8, 64, 640)
+    ]
+    assert widths == pytest.approx([widths[0]] * 3) and widths[0] > 1
+
+
+@pytest.mark.parametrize("network_sd", [0.0, 0.6])
+@pytest.mark.parametrize("review_sd", [0.0, 0.8])
+def test_the_two_way_interval_holds_the_truth_as_often_as_it_says(
+    network_sd: float, review_sd: float
+) -> None:
+    rng = np.random.default_rng(0)
+    runs, hits = 1500, 0
+    for _ in range(runs):
+        networks, reviews = rng.normal(0, network_sd, 8), rng.normal(0, review_sd, 8)
+        draws = rng.normal(0, 2, 64) + networks[np.arange(64) % 8]
+        d = draws[:, None] + reviews + rng.normal(0, 4, (64, 8))
+        result = paired_difference(d, np.zeros((64, 8)))
+        hits += result.low <= 0 <= result.high
+    assert 0.93 < hits / runs < 0.98  # a little wide where one of the two does not vary
+
+
+def test_none_is_an_interval_near_zero_not_one_that_holds_zero() -> None:
+    assert PairedDifference(0.1, -0.3, 0.4, 9).within(0.5)
+    assert not PairedDifference(0.1, -0.3, 0.6, 9).within(0.5)
+    assert not PairedDifference(-0.1, -0.6, 0.4, 9).within(0.5)
+    assert not PairedDifference(0.0, -0.5, 0.5, 9).within(0.5)

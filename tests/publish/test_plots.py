@@ -59,7 +59,8 @@ def test_a_page_may_hold_several_sliders() -> None:
 def test_a_notebook_shows_a_picture_even_if_it_is_the_first(tmp_path) -> None:
     code = (
         "import pandas as pd\nfrom embgan_edu.publish.plots import plot_gains\n"
-        "gains = pd.DataFrame({'gain': [1.0], 'gain_low': [0.5], 'gain_high': [1.5], 'tstr': [60.0]}, ['a'])\n"
+        "columns = ['gain', 'gain_low', 'gain_high', 'tstr']\n"
+        "gains = pd.DataFrame([[1.0, 0.5, 1.5, 60.0]], ['a'], columns)\n"
         "plot_gains({'movie': gains})"
     )
     path = tmp_path / "07-x.ipynb"

@@ -52,7 +52,12 @@ def test_each_rung_adds_one_change_and_each_ablation_lacks_one():
 
 def test_a_change_sets_its_own_field_and_nothing_else():
     plain = dataclasses.asdict(configure(()))
-    fields = {"batch norm": "batch_norm", "smoothing": "label_smoothing", "pretraining": None}
+    fields = {
+        "batch norm": "batch_norm",
+        "smoothing": "label_smoothing",
+        "pretraining": None,
+        "tweets' judge": None,
+    }
     for change in CHANGES:
         changed = dataclasses.asdict(configure([change]))
         different = {field for field in plain if plain[field] != changed[field]}

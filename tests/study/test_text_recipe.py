@@ -115,7 +115,7 @@ def test_methods_have_the_interface_of_a_sampler_and_stand_on_the_table(method):
         sampler.sample(5, label=7)
     with pytest.raises(ConfigError, match="n=0"):
         sampler.sample(0)
-    table = evaluate({"texts": sampler}, SPLITS, n_synthetic=30, n_added=30)
+    table = evaluate({"texts": sampler}, SPLITS, n_synthetic=30)
     assert np.isfinite(table["value"]).all()
 
 
