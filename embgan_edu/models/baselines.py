@@ -384,7 +384,7 @@ class Relabeled:
 class Blurred:
     """The rows of another sampler, plus Gaussian noise.
 
-    A blur raises recall and the Vendi score of any cloud that is too narrow, whatever its rows know.
+    A blur raises recall and the Vendi score of a cloud that is too narrow, whatever its rows know.
 
     Args:
         sampler: Makes the rows.

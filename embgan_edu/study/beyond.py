@@ -4,8 +4,7 @@ Each fits a sampler to the draws of a target corpus, and most learn from a sourc
 the tweets. :func:`embgan_edu.study.ladder.run_ladder` evaluates them like the rungs of the ladder.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +13,7 @@ from embgan_edu.data.embedding import EmbeddedCorpus
 from embgan_edu.data.splits import ScarceSplits
 from embgan_edu.models.baselines import RealPool, Sampler
 from embgan_edu.models.gan import GANConfig
+from embgan_edu.study.method import Method
 from embgan_edu.study.private_recipe import private_gan, private_recipe, tweets_only
 from embgan_edu.study.recipe import LADDER, configure, fit_gan, standardized
 from embgan_edu.study.text_recipe import (
@@ -24,25 +24,6 @@ from embgan_edu.study.text_recipe import (
     fit_word_soup,
 )
 from embgan_edu.study.vae_recipe import fit_pretrained_vae, fit_vae
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to make labeled embeddings.
-
-    Attributes:
-        fit: from splits, target, source, seed, and whether to show progress, to a fitted sampler.
-        needs_source: whether the source must have the target's labels.
-        modules: modules of this package that its results depend on, beside those of every GAN.
-        settings: what its results depend on in this module, as text; a finished cell of the table
-            is read again only where modules and settings are the same.
-    """
-
-    fit: Callable[[ScarceSplits, EmbeddedCorpus, EmbeddedCorpus, int, bool], Sampler]
-    needs_source: bool = True
-    modules: tuple[str, ...] = ()
-    settings: str = ""
-
 
 # The newer GANs differ from the rung "+ noise" in their loss and its customary settings alone. The
 # wide one is the same R3GAN with room; benchmarks/choose_newer.py chose what was left to choose.

@@ -1,12 +1,14 @@
 """What can be had from the reviews and the tweets without a generator: the controls.
 
 The judge of the whole recipe has read both. Here its knowledge reaches the final classifier in
-shorter ways: as rows of noise that it labeled, as a classifier of its own, or as one of several that
-vote. Each method has the interface of :mod:`embgan_edu.study.beyond`, and stands on the same table.
+shorter ways: as rows of noise that it labeled, as a classifier of its own, or as one of several
+that vote. And a GAN is given one of the two things that pretraining brings, without the other.
+Each method has the interface of :mod:`embgan_edu.study.beyond`, and stands on the same table.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,27 +18,46 @@ from embgan_edu.data.splits import ScarceSplits
 from embgan_edu.models.baselines import Blurred, Noise, PoolGaussian, Relabeled, Sampler
 from embgan_edu.models.classifier import Classifier, StackedClassifier
 from embgan_edu.models.ensembles import MeanOfClassifiers, PriorCorrected, ShrunkLDA
-from embgan_edu.study.recipe import CHANGES, LADDER, fit_judge, fit_rung, standardized
+from embgan_edu.models.gan import GAN
+from embgan_edu.study.method import Method
+from embgan_edu.study.recipe import (
+    CHANGES,
+    LADDER,
+    configure,
+    fit_gan,
+    fit_judge,
+    fit_rung,
+    standardized,
+)
 
 # Chosen by cross-validation inside training rows of draws that no chapter reports, one number for
 # both domains (benchmarks/choose_controls.py).
 FINE_TUNING_STEPS = 10
 REVIEW_WEIGHT = 30.0
+# Steps of a GAN by its start and its judge; both on tweets is the rung "+ pretraining".
+GAN_STEPS = {
+    "new start, reviews' judge": 200,
+    "new start, tweets' judge": 200,
+    "tweets' start, reviews' judge": 50,
+}
 
 RESTARTS = 10
 
 
-@dataclass(frozen=True)
-class Control:
-    """A method without a generator, or without the reviews in it.
+def _control(
+    function: Callable[[ScarceSplits, EmbeddedCorpus, int], Sampler | Classifier],
+    needs_source: bool = True,
+) -> Method:
+    def fit(
+        splits: ScarceSplits,
+        target: EmbeddedCorpus,
+        source: EmbeddedCorpus,
+        random_state: int,
+        progress: bool,
+    ) -> Sampler | Classifier:
+        return function(splits, source, random_state)
 
-    Attributes:
-        fit: from splits, source and seed to a sampler or a classifier.
-        needs_source: whether it learns from the source, which must have the target's labels then.
-    """
-
-    fit: Callable[[ScarceSplits, EmbeddedCorpus, int], Sampler | Classifier]
-    needs_source: bool = True
+    return Method(fit, needs_source, modules=("models.ensembles", "study.controls"))
 
 
 def judge(splits: ScarceSplits, source: EmbeddedCorpus, random_state: int) -> StackedClassifier:
@@ -160,19 +181,50 @@ def blurred_rows(splits: ScarceSplits, source: EmbeddedCorpus, random_state: int
     return Blurred(gan, float(CHANGES["noise"]["noise"]))
 
 
-CONTROLS: dict[str, Control] = {
-    "ten restarts": Control(ten_restarts, needs_source=False),
-    "shrunk LDA": Control(shrunk_lda, needs_source=False),
-    "judge": Control(judge),
-    "corrected judge": Control(corrected_judge),
-    "mean of two": Control(mean_of_two),
-    "fine-tuned classifier": Control(fine_tuned),
-    "mean of three": Control(mean_of_three),
-    "weighted tweets": Control(weighted_tweets),
-    "judged noise": Control(judged_noise),
-    "tweet Gaussian": Control(tweet_gaussian),
-    "judged tweet Gaussian": Control(judged_tweet_gaussian),
-    "+ pretraining, blurred": Control(blurred_rows),
+def gan_of_start_and_judge(
+    splits: ScarceSplits,
+    source: EmbeddedCorpus,
+    random_state: int,
+    name: str,
+    steps: int | None = None,
+) -> GAN:
+    """The GAN of the rung "+ pretraining" with another start, or another judge.
+
+    Args:
+        splits: The draws.
+        source: The tweets.
+        random_state: Seed.
+        name: One of ``GAN_STEPS``.
+        steps: Steps on the reviews; those of ``GAN_STEPS`` where no number is given.
+    """
+    start, judge_name = name.split(", ")
+    config = configure(LADDER["+ pretraining"])
+    steps = GAN_STEPS[name] if steps is None else steps
+    pretrained = start == "tweets' start"
+    return fit_gan(
+        config if pretrained else replace(config, steps=steps),
+        splits,
+        source if pretrained else None,
+        random_state,
+        fine_tuning_steps=steps,
+        judge_corpus=source if judge_name == "tweets' judge" else None,
+    )
+
+
+METHODS: dict[str, Method] = {
+    "ten restarts": _control(ten_restarts, needs_source=False),
+    "shrunk LDA": _control(shrunk_lda, needs_source=False),
+    "judge": _control(judge),
+    "corrected judge": _control(corrected_judge),
+    "mean of two": _control(mean_of_two),
+    "fine-tuned classifier": _control(fine_tuned),
+    "mean of three": _control(mean_of_three),
+    "weighted tweets": _control(weighted_tweets),
+    "judged noise": _control(judged_noise),
+    "tweet Gaussian": _control(tweet_gaussian),
+    "judged tweet Gaussian": _control(judged_tweet_gaussian),
+    "+ pretraining, blurred": _control(blurred_rows),
+    **{name: _control(partial(gan_of_start_and_judge, name=name)) for name in GAN_STEPS},
 }
 
 

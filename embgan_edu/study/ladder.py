@@ -1,4 +1,4 @@
-"""The whole ladder: every rung and every baseline, on the same draws, in one table.
+"""The whole ladder: every rung, baseline and control, on the same draws, in one table.
 
 What came after the paper (:mod:`embgan_edu.study.beyond`) is measured in the same way.
 
@@ -22,12 +22,24 @@ from embgan_edu.base.cache import atomic_path, cache_dir, code_key, content_key,
 from embgan_edu.base.errors import ConfigError, DataError
 from embgan_edu.data.embedding import EmbeddedCorpus
 from embgan_edu.data.splits import ScarceSplits, draw_splits
-from embgan_edu.measure.evaluation import REAL_ONLY, REAL_VS_REAL, SUMMARY, evaluate, summarize
+from embgan_edu.measure.evaluation import (
+    PART_METRICS,
+    REAL_ONLY,
+    REAL_VS_REAL,
+    SUMMARY,
+    Mix,
+    evaluate,
+    summarize,
+)
+from embgan_edu.measure.paired import PARTS, PairedDifference
 from embgan_edu.models.baselines import ClassGaussian, Jitter, Memorizer, RealPool, Sampler, Smote
+from embgan_edu.models.classifier import Classifier
 from embgan_edu.models.stacked import describe_computer
-from embgan_edu.study import beyond
+from embgan_edu.study import beyond, controls
+from embgan_edu.study.method import Method
 from embgan_edu.study.recipe import (
     ABLATION,
+    FACTORIAL,
     FINE_TUNING_STEPS,
     LADDER,
     NETWORKS,
@@ -45,14 +57,18 @@ BASELINES: dict[str, Callable[[], Sampler]] = {
 }
 STORED = results_dir() / "ladder.csv"  # the whole grid, as chapter 10 publishes it
 BEYOND = results_dir() / "beyond.csv"  # the methods of chapters 11 to 14
-METHODS = (*BASELINES, REAL_TWEETS, *LADDER, *ABLATION)
+METHODS = (*BASELINES, REAL_TWEETS, *LADDER, *ABLATION, *controls.METHODS)
+OTHERS: dict[str, Method] = controls.METHODS | beyond.METHODS
+RUNGS = FACTORIAL | ABLATION | LADDER
 KEYS = ("corpus", "n_train", "method", "draw")
+NEED_CORPUS = {"tweets' judge", "pretraining"}  # changes that learn from the source
 
 
 def possible_methods(target: EmbeddedCorpus, source: EmbeddedCorpus) -> tuple[str, ...]:
     """Return the methods that fit a corpus: all, or those that need no other labeled corpus.
 
-    First those of the ladder, then those of :mod:`embgan_edu.study.beyond`.
+    First those of the ladder with its controls, then those of :mod:`embgan_edu.study.beyond`, then
+    every other set of changes.
 
     Args:
         target: The corpus to classify.
@@ -68,13 +84,12 @@ def possible_methods(target: EmbeddedCorpus, source: EmbeddedCorpus) -> tuple[st
         >>> "+ pretraining" in possible_methods(stars, tweets)
         False
     """
-    every = (*METHODS, *beyond.METHODS)
+    every = (*METHODS, *beyond.METHODS, *FACTORIAL)
     if target.label_names == source.label_names:
         return every
-    rungs = LADDER | ABLATION
     need_source = {REAL_TWEETS}
-    need_source |= {name for name, changes in rungs.items() if "pretraining" in changes}
-    need_source |= {name for name, method in beyond.METHODS.items() if method.needs_source}
+    need_source |= {name for name, changes in RUNGS.items() if {*changes} & NEED_CORPUS}
+    need_source |= {name for name, method in OTHERS.items() if method.needs_source}
     return tuple(name for name in every if name not in need_source)
 
 
@@ -88,6 +103,7 @@ def run_ladder(
     random_state: int = 0,
     progress: bool = False,
     report: Callable[[str], None] | None = None,
+    mixes: Sequence[Mix] = (),
 ) -> pd.DataFrame:
     """Evaluate methods on the draws of one corpus; read the cells that are in the cache.
 
@@ -102,10 +118,13 @@ def run_ladder(
         random_state: Seed of training and sampling.
         progress: Show a progress line while a GAN trains.
         report: Gets a line before every cell that has to be computed.
+        mixes: Other mixes of real and synthetic rows than the usual one; see
+            :func:`embgan_edu.measure.evaluation.evaluate`.
 
     Returns:
         A table with the columns ``corpus``, ``n_train``, ``method``, ``draw`` and one for each
-        measure of :mod:`embgan_edu.measure.evaluation`. What does not apply to a method is NaN.
+        measure of :mod:`embgan_edu.measure.evaluation`. The columns ``part 1``, ... hold counts:
+        the right answers on each part of the test reviews. What does not apply to a method is NaN.
         First comes ``"real only"``, then the methods as given, then ``"real vs real"``.
 
     Raises:
@@ -125,7 +144,7 @@ def run_ladder(
         if method not in possible:
             reason = (
                 "There is no method"
-                if method not in (*METHODS, *beyond.METHODS)
+                if method not in (*METHODS, *beyond.METHODS, *FACTORIAL)
                 else (
                     f"The labels of {target.name!r} are {', '.join(target.label_names)}, those of "
                     f"{source.name!r} {', '.join(source.label_names)}; that excludes"
@@ -136,27 +155,28 @@ def run_ladder(
     paths = {
         method: _cell_path(
             (target.X, target.y, *target.texts, source.X, source.y, *source.texts),
-            (n_train, draws, method, data_seed, random_state),
+            (n_train, draws, method, data_seed, random_state, [str(mix) for mix in mixes]),
         )
         for method in methods
     }
-    cells = {method: _read_cell(paths[method], draws) for method in methods}
+    cells = {method: _read_cell(paths[method]) for method in methods}
     waiting = [method for method in methods if cells[method] is None]
     for number, method in enumerate(waiting, 1):
         if report:
             report(
                 f"[{number}/{len(waiting)}] {target.name}, {n_train} rows, {draws} draws: {method}"
             )
-        sampler = _fit(method, splits, target, source, random_state, progress)
-        table = evaluate({method: sampler}, splits, random_state=random_state)
-        cell = _wide(table)
+        fitted = _fit(method, splits, target, source, random_state, progress)
+        table = evaluate({method: fitted}, splits, mixes=mixes, random_state=random_state)
+        cell = _wide(table, splits.X_test.shape[1])
         with atomic_path(paths[method]) as path:
             cell.to_csv(path, index=False)
         cells[method] = cell
     # Every cell also holds "real only" and "real vs real"; they are the same in all.
     table = pd.concat(cells.values()).drop_duplicates(["method", "draw"])
-    order = [REAL_ONLY, *methods, REAL_VS_REAL]
-    table = table.sort_values("method", key=lambda column: column.map(order.index), kind="stable")
+    order = {name: place for place, name in enumerate(dict.fromkeys(table["method"]))}
+    order |= {REAL_ONLY: -1, REAL_VS_REAL: len(order)}
+    table = table.sort_values("method", key=lambda column: column.map(order), kind="stable")
     table.insert(0, "corpus", target.name)  # not in the cells: a copy may have another name
     table.insert(1, "n_train", n_train)
     return table.reset_index(drop=True)
@@ -172,10 +192,27 @@ def summarize_ladder(table: pd.DataFrame) -> pd.DataFrame:
         A table indexed by corpus, number of training rows and method.
     """
     parts = {
-        key: summarize(part.melt(list(KEYS), var_name="metric").dropna(subset="value"))
+        key: summarize(long(part).drop(columns=["corpus", "n_train"]))
         for key, part in table.groupby(["corpus", "n_train"], sort=False)
     }
     return pd.concat(parts, names=["corpus", "n_train"])
+
+
+def long(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of :func:`run_ladder` as :func:`embgan_edu.measure.evaluation.evaluate` does.
+
+    Args:
+        table: With a row for each method and draw, and a column for each measure.
+
+    Returns:
+        A row for each measure, beside the columns ``corpus`` and ``n_train``.
+    """
+    table = table.copy()
+    counts = [name for name in PART_METRICS if name in table]
+    if counts:
+        tested = 100 * table[counts].sum(axis=1) / table["accuracy"]  # test rows of a draw
+        table[counts] = table[counts].mul(100 * PARTS / tested, axis=0)
+    return table.melt(list(KEYS), var_name="metric").dropna(subset="value")
 
 
 def verdict(summary: pd.DataFrame) -> str:
@@ -183,6 +220,9 @@ def verdict(summary: pd.DataFrame) -> str:
 
     Args:
         summary: What :func:`embgan_edu.measure.evaluation.summarize` returned.
+
+    Where the mean of two classifiers or judged noise was run as well, a second sentence says what
+    they gained: what can be had from the same texts without a generator.
 
     Example:
         >>> rows = {"gain": [0.0, 1.2], "gain_low": [-0.5, 0.4], "gain_high": [0.5, 2.0]}
@@ -193,15 +233,28 @@ def verdict(summary: pd.DataFrame) -> str:
     if not rungs:
         return "No rung of the ladder was run, so nothing can be said about the recipe."
     name = "The whole recipe" if rungs[-1] == WHOLE else f"The last rung run, {rungs[-1]!r},"
-    interval = summary.loc[rungs[-1], ["gain", "gain_low", "gain_high"]].to_numpy(dtype=float)
-    # Adding zero turns the -0.0 of a small negative number into 0.0.
-    shown = "{:+.1f} points [{:.1f}, {:.1f}]".format(*(interval.round(1) + 0.0))
-    _, low, high = interval
-    if low > 0:
-        return f"{name} helped: {shown}."
-    if high < 0:
-        return f"{name} did harm: {shown}. Do not add its rows."
-    return f"{name} cannot be said to help: {shown}. The interval holds zero; more draws may tell."
+
+    def gain(method: str) -> PairedDifference:
+        row = summary.loc[method, ["gain", "gain_low", "gain_high"]].to_numpy(dtype=float)
+        mean, low, high = row.tolist()
+        return PairedDifference(mean, low, high, n=0)
+
+    ours = gain(rungs[-1])
+    shown = str(ours).replace(" [", " points [")
+    if ours.low > 0:
+        said = f"{name} helped: {shown}."
+    elif ours.high < 0:
+        said = f"{name} did harm: {shown}. Do not add its rows."
+    else:
+        said = (
+            f"{name} cannot be said to help: {shown}. The interval holds zero; more draws may tell."
+        )
+    simple = [
+        f"{method} {gain(method)}"
+        for method in ("mean of two", "judged noise")
+        if method in summary.index
+    ]
+    return said + (f" Without a generator: {', '.join(simple)}." if simple else "")
 
 
 def describe_run(draws: int, data_seed: int, random_state: int) -> dict[str, Any]:
@@ -240,7 +293,9 @@ def write_table(table: pd.DataFrame, about: dict[str, Any], path: Path) -> None:
     with atomic_path(path) as temporary:
         if path.suffix == ".csv":
             head = f"# {json.dumps(about)}\n"
-            temporary.write_text(head + table.to_csv(index=False), encoding="utf-8")
+            counts = {name: "Int64" for name in PART_METRICS if name in table}
+            text = table.astype(counts).to_csv(index=False)
+            temporary.write_text(head + text, encoding="utf-8")
         else:
             summary = summarize_ladder(table).reset_index()
             whole = about | {
@@ -282,32 +337,35 @@ def _fit(
     source: EmbeddedCorpus,
     random_state: int,
     progress: bool,
-) -> Sampler:
-    if method in beyond.METHODS:
-        return beyond.METHODS[method].fit(splits, target, source, random_state, progress)
-    rungs = LADDER | ABLATION
-    if method in rungs:
-        return fit_rung(rungs[method], splits, source, random_state, progress)
+) -> Sampler | Classifier:
+    if method in OTHERS:
+        return OTHERS[method].fit(splits, target, source, random_state, progress)
+    if method in RUNGS:
+        return fit_rung(RUNGS[method], splits, source, random_state, progress)
     if method == REAL_TWEETS:
         return RealPool(*splits.standardize(source)).fit(splits.X_train, splits.y_train)
     return BASELINES[method]().fit(splits.X_train, splits.y_train)
 
 
-def _read_cell(path: Path, draws: int) -> pd.DataFrame | None:
+def _read_cell(path: Path) -> pd.DataFrame | None:
     """Return a finished cell, or nothing where it is missing or damaged."""
     try:
         cell = pd.read_csv(path)
     except (OSError, ValueError):
         return None
-    return cell if len(cell) == 3 * draws and "accuracy" in cell else None
+    whole = "method" in cell and {REAL_ONLY, REAL_VS_REAL} < set(cell["method"])
+    return cell if whole and cell["method"].value_counts().nunique() == 1 else None
 
 
-def _wide(table: pd.DataFrame) -> pd.DataFrame:
+def _wide(table: pd.DataFrame, tested: int) -> pd.DataFrame:
     """One row per method and draw, one column per measure, rounded to what a reader can use."""
     wide = table.pivot(index=["method", "draw"], columns="metric", values="value")
     measures = [name for name in SUMMARY if not name.startswith("gain")]
     percent = ("accuracy", "tstr", "trts")
-    wide = wide.reindex(columns=measures).round({m: 2 if m in percent else 3 for m in measures})
+    wide = wide.reindex(columns=[*measures, *PART_METRICS])
+    wide = wide.round({m: 2 if m in percent else 3 for m in measures})
+    counts = wide[list(PART_METRICS)] * tested / (100 * PARTS)
+    wide[list(PART_METRICS)] = counts.round()
     return wide.reset_index().rename_axis(columns=None)
 
 
@@ -315,10 +373,10 @@ def _cell_path(arrays: Iterable[Any], settings: tuple[Any, ...]) -> Path:
     modules = ["data.splits", "measure.evaluation", "measure.metrics", "models.baselines"]
     modules += ["models.classifier", "models.gan", "models.losses", "models.stacked"]
     modules += ["study.recipe"]
-    _, _, name, _, _ = settings
+    name = settings[2]
     own = []
-    if name in beyond.METHODS:
-        method = beyond.METHODS[name]
+    if name in OTHERS:
+        method = OTHERS[name]
         modules += method.modules
         own = [method.settings]
     code = [code_key(*modules), inspect.getsource(_fit), inspect.getsource(_wide), *own]

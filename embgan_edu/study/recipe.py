@@ -7,6 +7,7 @@ cross-validation inside training rows of draws that no chapter reports
 (``benchmarks/choose_recipe.py``), noise, smoothing and the rest by hand.
 """
 
+import itertools
 import json
 import os
 from collections.abc import Collection
@@ -25,8 +26,8 @@ from embgan_edu.models.gan import GAN, GANConfig
 from embgan_edu.models.stacked import describe_computer
 
 # What each change sets. Two set nothing: the tweets' judge is another judge for consistency, which
-# has read the tweets as well as the reviews, and pretraining is another start, and fewer steps. What
-# the paper calls pretraining brings both; one without the other shows what each is worth.
+# has read the tweets as well as the reviews, and pretraining is another start, and fewer steps.
+# What the paper calls pretraining brings both; one without the other shows what each is worth.
 CHANGES: dict[str, dict[str, bool | float]] = {
     "batch norm": {"batch_norm": True},
     "consistency": {"consistency": 3.0},
@@ -44,6 +45,14 @@ LADDER: dict[str, tuple[str, ...]] = {
 ABLATION: dict[str, tuple[str, ...]] = {
     f"all but {left_out}": tuple(change for change in CHANGES if change != left_out)
     for left_out in list(CHANGES)[:-1]  # all but the last is a rung of the ladder
+}
+
+# Every set of changes. The tweets' judge is one for consistency: without that it says nothing.
+FACTORIAL: dict[str, tuple[str, ...]] = {
+    ", ".join(changes) or "no change": changes
+    for count in range(len(CHANGES) + 1)
+    for changes in itertools.combinations(CHANGES, count)
+    if "consistency" in changes or "tweets' judge" not in changes
 }
 
 FINE_TUNING_STEPS = 50

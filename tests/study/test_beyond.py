@@ -10,7 +10,7 @@ from embgan_edu.data.embedding import EmbeddedCorpus
 from embgan_edu.data.splits import draw_splits
 from embgan_edu.study import beyond, ladder
 from embgan_edu.study.ladder import METHODS, possible_methods, run_ladder
-from embgan_edu.study.recipe import LADDER, configure, standardized
+from embgan_edu.study.recipe import FACTORIAL, LADDER, configure, standardized
 
 
 def toy(name, n=160, seed=0, names=("negative", "positive")):
@@ -67,7 +67,7 @@ def test_the_ladder_runs_them_by_name_and_not_unasked():
     table = run_ladder(REVIEWS, TWEETS, 24, 3, names)
     assert {*names} < set(table["method"])
     possible = possible_methods(REVIEWS, TWEETS)
-    assert possible == (*METHODS, *beyond.METHODS)
+    assert possible == (*METHODS, *beyond.METHODS, *FACTORIAL)
     assert not set(beyond.METHODS) & set(METHODS)  # what runs where no method is named
 
 
@@ -87,6 +87,6 @@ def test_a_cell_knows_the_settings_of_its_gan(monkeypatch):
     monkeypatch.setattr(ladder, "evaluate", lambda *args, **kwargs: pytest.fail("computed again"))
     run_ladder(REVIEWS, TWEETS, 24, 3, ["R3GAN"])
     other = replace(beyond.METHODS["R3GAN"], settings="another loss")
-    monkeypatch.setitem(beyond.METHODS, "R3GAN", other)
+    monkeypatch.setitem(ladder.OTHERS, "R3GAN", other)
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         run_ladder(REVIEWS, TWEETS, 24, 3, ["R3GAN"])

@@ -10,11 +10,19 @@ import pytest
 from embgan_edu.base.errors import ConfigError, DataError
 from embgan_edu.data.embedding import EmbeddedCorpus
 from embgan_edu.data.splits import draw_splits
-from embgan_edu.measure.evaluation import REAL_ONLY, REAL_VS_REAL, evaluate, summarize
+from embgan_edu.measure.evaluation import (
+    PART_METRICS,
+    REAL_ONLY,
+    REAL_VS_REAL,
+    Mix,
+    evaluate,
+    summarize,
+)
 from embgan_edu.models.baselines import Jitter
 from embgan_edu.models.gan import GANConfig
 from embgan_edu.study import ladder, recipe
 from embgan_edu.study.ladder import (
+    BASELINES,
     METHODS,
     describe_run,
     possible_methods,
@@ -24,7 +32,7 @@ from embgan_edu.study.ladder import (
     verdict,
     write_table,
 )
-from embgan_edu.study.recipe import LADDER
+from embgan_edu.study.recipe import FACTORIAL, LADDER
 
 FEW = ["jitter", "real tweets", "vanilla GAN", "+ smoothing"]
 
@@ -110,17 +118,20 @@ def test_the_first_draws_of_a_larger_run_are_the_draws_of_a_smaller_one():
 def test_other_labels_leave_out_what_needs_the_tweets():
     stars = toy("stars", names=("one", "two", "three"))
     possible = possible_methods(stars, TWEETS)
-    assert set(METHODS) - set(possible) == {
-        "real tweets",
-        "+ pretraining",
-        "+ noise",
-        "+ smoothing",
-        "all but batch norm",
-        "all but consistency",
-        "all but noise",
+    assert set(METHODS) & set(possible) == {
+        *BASELINES,
+        "vanilla GAN",
+        "+ batch norm",
+        "+ consistency",
+        "ten restarts",
+        "shrunk LDA",
     }
-    table = run_ladder(stars, TWEETS, 30, draws=2, methods=["all but pretraining"])
-    assert np.isfinite(table.loc[table["method"] == "all but pretraining", "accuracy"]).all()
+    sets = {name: set(changes) for name, changes in FACTORIAL.items()}
+    assert set(FACTORIAL) & set(possible) == {
+        name for name, changes in sets.items() if not changes & {"pretraining", "tweets' judge"}
+    }
+    table = run_ladder(stars, TWEETS, 30, draws=2, methods=["consistency, noise", "shrunk LDA"])
+    assert np.isfinite(table.loc[table["method"] == "shrunk LDA", "accuracy"]).all()
     with pytest.raises(ConfigError, match=r"'stars' are one, two, three, .*excludes '\+ noise'"):
         run_ladder(stars, TWEETS, 30, draws=2, methods=["+ noise"])
 
@@ -173,8 +184,39 @@ def test_the_verdict_says_what_the_interval_says(gain, said):
     columns = ["gain", "gain_low", "gain_high"]
     summary = pd.DataFrame([(9, 8, 10), gain], columns=columns, index=["jitter", "+ smoothing"])
     assert said in verdict(summary)
+    assert "Without a generator" not in verdict(summary)
+    beside = pd.concat([summary, summary.rename({"jitter": "mean of two", "+ smoothing": "x"})])
+    assert verdict(beside).endswith("Without a generator: mean of two +9.0 [8.0, 10.0].")
     assert "No rung" in verdict(summary.loc[["jitter"]])
     assert "'vanilla GAN', helped" in verdict(summary.iloc[:1].rename({"jitter": "vanilla GAN"}))
+
+
+def test_mixes_are_lines_of_their_own_and_part_of_the_key(monkeypatch):
+    mix = Mix(100, 10)
+    table = run(methods=["jitter"], mixes=[mix])
+    assert table["method"].unique().tolist() == [
+        REAL_ONLY,
+        "jitter",
+        f"jitter, {mix}",
+        REAL_VS_REAL,
+    ]
+    monkeypatch.setattr(ladder, "evaluate", lambda *args, **kwargs: pytest.fail("computed again"))
+    pd.testing.assert_frame_equal(run(methods=["jitter"], mixes=[mix]), table)
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        run(methods=["jitter"], mixes=[Mix(100, 11)])
+
+
+def test_the_parts_of_a_table_are_counts_whose_sum_is_the_accuracy():
+    table = run()
+    rows = table[table["method"] != REAL_VS_REAL]
+    right = rows[[*PART_METRICS]].sum(axis=1)
+    np.testing.assert_allclose(100 * right / 136, rows["accuracy"], atol=0.006)
+
+
+def test_a_factorial_is_every_set_of_changes_and_a_rung_is_one_of_them():
+    assert len(FACTORIAL) == 48 and len(set(FACTORIAL.values())) == 48
+    assert set(LADDER.values()) <= set(FACTORIAL.values())
+    assert not set(FACTORIAL) & set(METHODS)
 
 
 def test_every_rung_is_a_method():
