@@ -235,8 +235,8 @@ def verdict(summary: pd.DataFrame) -> str:
     name = "The whole recipe" if rungs[-1] == WHOLE else f"The last rung run, {rungs[-1]!r},"
 
     def gain(method: str) -> PairedDifference:
-        row = summary.loc[method, ["gain", "gain_low", "gain_high"]].to_numpy(dtype=float)
-        mean, low, high = row.tolist()
+        columns = ("gain", "gain_low", "gain_high")
+        mean, low, high = (float(summary[name].to_dict()[method]) for name in columns)
         return PairedDifference(mean, low, high, n=0)
 
     ours = gain(rungs[-1])
