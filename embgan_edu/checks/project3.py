@@ -28,7 +28,7 @@ from embgan_edu.checks.tables import (
     read_table,
     wrong_word,
 )
-from embgan_edu.study.recipe import LADDER
+from embgan_edu.study.recipe import LADDER, NEED_CORPUS
 
 # --- project3-1: choose on some draws, measure on others -----------------------------------------
 
@@ -101,8 +101,8 @@ CHOICE = (
 # --- project3-2 and project3-3: the ladder on a corpus -------------------------------------------
 
 RUNG_TABLE = ("n_train", "method", "draw", "accuracy", "vendi_ratio")
-FROM_SCRATCH = tuple(name for name, changes in LADDER.items() if "pretraining" not in changes)
-PRETRAINED = tuple(name for name in LADDER if name not in FROM_SCRATCH)
+FROM_SCRATCH = tuple(name for name, changes in LADDER.items() if not NEED_CORPUS & {*changes})
+PRETRAINED = tuple(name for name, changes in LADDER.items() if "pretraining" in changes)
 YARDSTICK = "real tweets"
 DOUBLED = 2 * BEFORE
 

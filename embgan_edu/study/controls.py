@@ -224,7 +224,10 @@ METHODS: dict[str, Method] = {
     "tweet Gaussian": _control(tweet_gaussian),
     "judged tweet Gaussian": _control(judged_tweet_gaussian),
     "+ pretraining, blurred": _control(blurred_rows),
-    **{name: _control(partial(gan_of_start_and_judge, name=name)) for name in GAN_STEPS},
+    **{
+        name: _control(partial(gan_of_start_and_judge, name=name), needs_source="tweets'" in name)
+        for name in GAN_STEPS
+    },
 }
 
 

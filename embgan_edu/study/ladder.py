@@ -42,6 +42,7 @@ from embgan_edu.study.recipe import (
     FACTORIAL,
     FINE_TUNING_STEPS,
     LADDER,
+    NEED_CORPUS,
     NETWORKS,
     configure,
     fit_rung,
@@ -61,7 +62,6 @@ METHODS = (*BASELINES, REAL_TWEETS, *LADDER, *ABLATION, *controls.METHODS)
 OTHERS: dict[str, Method] = controls.METHODS | beyond.METHODS
 RUNGS = FACTORIAL | ABLATION | LADDER
 KEYS = ("corpus", "n_train", "method", "draw")
-NEED_CORPUS = {"tweets' judge", "pretraining"}  # changes that learn from the source
 
 
 def possible_methods(target: EmbeddedCorpus, source: EmbeddedCorpus) -> tuple[str, ...]:

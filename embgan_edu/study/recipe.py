@@ -37,6 +37,8 @@ CHANGES: dict[str, dict[str, bool | float]] = {
     "smoothing": {"label_smoothing": 0.1},
 }
 
+NEED_CORPUS = {"tweets' judge", "pretraining"}
+
 # The ladder, from the plain GAN to the whole recipe, and the ablation that leaves one change out.
 LADDER: dict[str, tuple[str, ...]] = {
     name: tuple(CHANGES)[:count]
@@ -195,8 +197,8 @@ def fit_rung(
         (2, 10, 5)
     """
     config = configure(changes)
-    for change in ("tweets' judge", "pretraining"):
-        if change in changes and corpus is None:
+    for change in changes:
+        if change in NEED_CORPUS and corpus is None:
             raise ConfigError(f'The change "{change}" needs a corpus, such as embed("tweets").')
     return fit_gan(
         config,

@@ -11,7 +11,18 @@ from scipy.linalg import sqrtm
 from sklearn.covariance import LedoitWolf
 
 from embgan_edu.base.errors import ConfigError, DataError
-from embgan_edu.models.baselines import Baseline, ClassGaussian, Jitter, Memorizer, RealPool, Smote
+from embgan_edu.models.baselines import (
+    Baseline,
+    Blurred,
+    ClassGaussian,
+    Jitter,
+    Memorizer,
+    Noise,
+    PoolGaussian,
+    RealPool,
+    Relabeled,
+    Smote,
+)
 from embgan_edu.models.gan import GAN
 
 
@@ -317,3 +328,83 @@ def test_real_pool_refuses_other_draws_dimensions_and_labels() -> None:
         make_pool().fit(X, y)
     with pytest.raises(DataError, match=r"expected \(draw, n, dim\)"):
         RealPool(X[0], y[0])
+
+
+# Rows that a classifier labels, and rows of another sampler
+
+
+class Rising:
+    """A classifier: label 1 where the second feature is above the first by more than a margin."""
+
+    def __init__(self, margin: float = 0.0) -> None:
+        self.margin = margin
+
+    def logits(self, X: np.ndarray) -> np.ndarray:
+        score = X[..., 1] - X[..., 0] - self.margin
+        return np.stack([-score, score], axis=-1)
+
+
+def judged_noise(margin: float = 0.0) -> Relabeled:
+    return Relabeled(Noise(), Rising(margin))
+
+
+WRAPPERS = [Noise, judged_noise, lambda: Blurred(ClassGaussian(), 0.3)]
+every_wrapper = pytest.mark.parametrize("make", WRAPPERS, ids=["noise", "judged noise", "blurred"])
+
+
+@every_wrapper
+def test_wrappers_keep_frequencies_seeds_and_draws_apart(make) -> None:
+    X, y = make_rows()
+    sampler = make().fit(X, y)
+    X_new, y_new = sampler.sample(40)
+    assert X_new.shape == (3, 40, 3) and X_new.dtype == np.float32
+    assert (y_new == 1).sum(axis=1).tolist() == [10, 10, 10]
+    np.testing.assert_array_equal(X_new, sampler.sample(40)[0])
+    assert (X_new != sampler.sample(40, random_state=1)[0]).any()
+    assert (X_new[0] != X_new[1]).any()
+    assert (sampler.sample(7, label=1)[1] == 1).all()
+    alone = make().fit(X[:1], y[:1]).sample(40)
+    np.testing.assert_array_equal(alone[0], X_new[:1])
+
+
+def test_noise_is_standard_normal_and_knows_no_row() -> None:
+    X, y = make_rows()
+    rows, _ = Noise().fit(X, y).sample(4000)
+    np.testing.assert_allclose(rows.mean(axis=1), 0, atol=0.08)
+    np.testing.assert_allclose(rows.std(axis=1), 1, atol=0.06)
+    np.testing.assert_array_equal(rows, Noise().fit(X + 5, y).sample(4000)[0])
+
+
+@pytest.mark.parametrize("margin", [0.0, 1.5])
+def test_relabeled_rows_have_the_labels_that_the_classifier_gives(margin: float) -> None:
+    """With a margin the classifier gives label 1 to one row in seven; half of them are wanted."""
+    X, y = make_rows()
+    y[:] = np.arange(40) % 2
+    X_new, y_new = judged_noise(margin).fit(X, y).sample(300)
+    np.testing.assert_array_equal(Rising(margin).logits(X_new).argmax(axis=2), y_new)
+    assert ((y_new == 1).mean(axis=1) > 0.4).all()
+    assert all(len(np.unique(rows, axis=0)) == 300 for rows in X_new), "a row came twice"
+
+
+def test_a_label_that_the_classifier_never_gives_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"label 1 to 0 of [\d,]+ rows of draw 0; \d+ are wanted"):
+        judged_noise(margin=99.0).fit(*make_rows()).sample(40)
+
+
+def test_a_blur_adds_its_variance_and_keeps_the_labels() -> None:
+    X, y = make_rows()
+    rows, labels = Memorizer().fit(X, y).sample(40)
+    blurred, same = Blurred(Memorizer(), 0.5).fit(X, y).sample(40)
+    np.testing.assert_array_equal(same, labels)
+    assert (blurred - rows).std() == pytest.approx(0.5, abs=0.05)
+    with pytest.raises(ConfigError, match="scale=-1"):
+        Blurred(Memorizer(), -1)
+
+
+def test_a_pool_gaussian_is_that_of_the_pool_with_the_frequencies_of_the_target() -> None:
+    X, y = make_rows(80)
+    ours, labels = PoolGaussian(X, y).fit(*make_rows()).sample(40, random_state=3)
+    theirs = ClassGaussian().fit(X, y)
+    theirs.targets_ = make_rows()[1]
+    np.testing.assert_array_equal(ours, theirs.sample(40, random_state=3)[0])
+    assert (labels == 1).sum(axis=1).tolist() == [10, 10, 10]
