@@ -396,10 +396,74 @@ HONEST_STEPS = (
     ),
 )
 
+# --- ex07-4: another share of positive texts ------------------------------------------------------
+
+
+class _Bayes:
+    """Texts of a few labels whose densities are known, and so what every share makes of them."""
+
+    def __init__(self, seed: int, labels: int = 2, same: bool = False) -> None:
+        rng = np.random.default_rng(seed)
+        self.density, self.other = rng.uniform(0.05, 1, size=(2, 12, labels))
+        counts = rng.permutation(np.arange(labels) * 5 + 3)
+        self.trained_on = rng.permutation(np.repeat(np.arange(labels), counts))
+        self.used_on = rng.permutation(np.repeat(np.arange(labels), counts[::-1] + 2))
+        if same:
+            self.used_on = rng.permutation(np.tile(self.trained_on, 3))
+        self.before, self.after = (
+            np.bincount(labeled) / len(labeled) for labeled in (self.trained_on, self.used_on)
+        )
+        # Logits are known up to a number for each row.
+        self.row = rng.normal(size=(12, 1))
+
+    def found(self, answer: Callable[..., Any]) -> list[np.ndarray]:
+        judge = np.log(self.before * self.density) + self.row
+        own = np.log(self.after * self.other) - self.row
+        found = answer(judge, own, self.trained_on.copy(), self.used_on.copy())
+        return [np.asarray(each, dtype=float) for each in found]
+
+    def expected(self) -> list[np.ndarray]:
+        joint = [self.after * density for density in (self.density, self.other)]
+        corrected, own = (each / each.sum(axis=1, keepdims=True) for each in joint)
+        return [corrected, (corrected + own) / 2]
+
+
+TAKEN_BACK = (
+    Part(
+        "the corrected judge is Bayes' rule with the other shares",
+        lambda answer, seed: _Bayes(seed).found(answer)[0],
+        "A label that was frequent in training must lose, one that is frequent in use must gain.",
+        "Add log(share in use) - log(share in training) to the judge's logits, then softmax.",
+        points=2,
+        expected=lambda seed: _Bayes(seed).expected()[0],
+    ),
+    Part(
+        "nothing changes where the shares are the same",
+        lambda answer, seed: _Bayes(seed, same=True).found(answer)[0],
+        "Count shares, not rows: a sample may be longer than another.",
+        expected=lambda seed: _Bayes(seed, same=True).expected()[0],
+    ),
+    Part(
+        "the mean is one of probabilities",
+        lambda answer, seed: _Bayes(seed).found(answer)[1],
+        "Logits of two networks have no common zero. Softmax each, then take the mean.",
+        "The classifier of the reviews needs no correction: its shares are those in use.",
+        points=2,
+        expected=lambda seed: _Bayes(seed).expected()[1],
+    ),
+    Part(
+        "three labels",
+        lambda answer, seed: _Bayes(seed, labels=3).found(answer),
+        "One number for each label, not one for positive and its negative for the rest.",
+        expected=lambda seed: _Bayes(seed, labels=3).expected(),
+    ),
+)
+
 EXERCISES = (
     Exercise("ex07-1", "Units without the voters", "write", "routine", 15, UNITS),
     Exercise(
         "ex07-2", "A warm start that leaves the old GAN alone", "write", "standard", 20, WARM_START
     ),
     Exercise("ex07-3", "An honest number of steps", "write", "open", 30, HONEST_STEPS),
+    Exercise("ex07-4", "Two votes, no generator", "write", "standard", 20, TAKEN_BACK),
 )

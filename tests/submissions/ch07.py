@@ -223,3 +223,76 @@ def reports_the_inside_gain(train, test, moments, gain):
 def two_folds_of_five(train, test, moments, gain):
     at, _, outside = honest(train, test, moments, gain, folds=2)
     return moments[at], outside[at]
+
+
+JUDGE = "the corrected judge is Bayes' rule with the other shares"
+SAME = "nothing changes where the shares are the same"
+MEAN = "the mean is one of probabilities"
+THREE = "three labels"
+
+
+def shares_of(labels):
+    return np.bincount(labels) / len(labels)
+
+
+def normalized(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+@right("ex07-4")
+def by_odds(judge, own, trained_on, used_on):
+    weights = shares_of(used_on) / shares_of(trained_on)
+    corrected = weights * np.exp(judge)
+    corrected = corrected / corrected.sum(axis=1)[:, None]
+    return corrected, 0.5 * corrected + 0.5 * normalized(own)
+
+
+@right("ex07-4")
+def with_torch(judge, own, trained_on, used_on):
+    counts = [torch.bincount(torch.as_tensor(y)).double() for y in (used_on, trained_on)]
+    shift = (counts[0] / counts[0].sum()).log() - (counts[1] / counts[1].sum()).log()
+    both = torch.stack([torch.as_tensor(judge) + shift, torch.as_tensor(own)]).softmax(dim=2)
+    return both[0], both.mean(dim=0)
+
+
+@wrong("ex07-4", [JUDGE, MEAN, THREE], "wrong sign")
+def the_wrong_way_round(judge, own, trained_on, used_on):
+    shift = np.log(shares_of(trained_on)) - np.log(shares_of(used_on))
+    corrected = normalized(judge + shift)
+    return corrected, (corrected + normalized(own)) / 2
+
+
+@wrong("ex07-4", [JUDGE, MEAN, THREE], "Shares are added")
+def shares_in_place_of_logarithms(judge, own, trained_on, used_on):
+    corrected = normalized(judge + shares_of(used_on) - shares_of(trained_on))
+    return corrected, (corrected + normalized(own)) / 2
+
+
+@wrong("ex07-4", [MEAN, THREE], "logits are averaged")
+def mean_of_logits(judge, own, trained_on, used_on):
+    logits = judge + np.log(shares_of(used_on) / shares_of(trained_on))
+    return normalized(logits), normalized((logits + own) / 2)
+
+
+@wrong("ex07-4", [MEAN, THREE], "corrected too")
+def both_corrected(judge, own, trained_on, used_on):
+    shift = np.log(shares_of(used_on) / shares_of(trained_on))
+    return normalized(judge + shift), (normalized(judge + shift) + normalized(own + shift)) / 2
+
+
+@wrong("ex07-4", [JUDGE, SAME, MEAN, THREE], "equal shares")
+def to_equal_shares(judge, own, trained_on, used_on):
+    corrected = normalized(judge - np.log(shares_of(trained_on)))
+    return corrected, (corrected + normalized(own)) / 2
+
+
+@wrong("ex07-4", [THREE], "One number for each label")
+def two_labels_only(judge, own, trained_on, used_on):
+    def odds(labels):
+        return np.log((labels == 1).mean() / (labels != 1).mean())
+
+    shift = np.zeros(judge.shape[1])
+    shift[1] = odds(used_on) - odds(trained_on)
+    corrected = normalized(judge + shift)
+    return corrected, (corrected + normalized(own)) / 2
