@@ -166,7 +166,7 @@ def run_ladder(
             report(
                 f"[{number}/{len(waiting)}] {target.name}, {n_train} rows, {draws} draws: {method}"
             )
-        fitted = _fit(method, splits, target, source, random_state, progress)
+        fitted = fit_method(method, splits, target, source, random_state, progress)
         table = evaluate({method: fitted}, splits, mixes=mixes, random_state=random_state)
         cell = _wide(table, splits.X_test.shape[1])
         with atomic_path(paths[method]) as path:
@@ -180,6 +180,33 @@ def run_ladder(
     table.insert(0, "corpus", target.name)  # not in the cells: a copy may have another name
     table.insert(1, "n_train", n_train)
     return table.reset_index(drop=True)
+
+
+def fit_method(
+    method: str,
+    splits: ScarceSplits,
+    target: EmbeddedCorpus,
+    source: EmbeddedCorpus,
+    random_state: int,
+    progress: bool = False,
+) -> Sampler | Classifier:
+    """Fit a method of the table to draws, by its name.
+
+    Args:
+        method: One of ``possible_methods``.
+        splits: The draws.
+        target: The corpus that they were drawn from, with its texts.
+        source: The corpus to pretrain on, and to take real rows from: the tweets.
+        random_state: Seed.
+        progress: Show a progress line while a GAN trains.
+    """
+    if method in OTHERS:
+        return OTHERS[method].fit(splits, target, source, random_state, progress)
+    if method in RUNGS:
+        return fit_rung(RUNGS[method], splits, source, random_state, progress)
+    if method == REAL_TWEETS:
+        return RealPool(*splits.standardize(source)).fit(splits.X_train, splits.y_train)
+    return BASELINES[method]().fit(splits.X_train, splits.y_train)
 
 
 def summarize_ladder(table: pd.DataFrame) -> pd.DataFrame:
@@ -330,23 +357,6 @@ def read_table(path: Path | None = None) -> tuple[pd.DataFrame, dict[str, Any]]:
     return table, about
 
 
-def _fit(
-    method: str,
-    splits: ScarceSplits,
-    target: EmbeddedCorpus,
-    source: EmbeddedCorpus,
-    random_state: int,
-    progress: bool,
-) -> Sampler | Classifier:
-    if method in OTHERS:
-        return OTHERS[method].fit(splits, target, source, random_state, progress)
-    if method in RUNGS:
-        return fit_rung(RUNGS[method], splits, source, random_state, progress)
-    if method == REAL_TWEETS:
-        return RealPool(*splits.standardize(source)).fit(splits.X_train, splits.y_train)
-    return BASELINES[method]().fit(splits.X_train, splits.y_train)
-
-
 def _read_cell(path: Path) -> pd.DataFrame | None:
     """Return a finished cell, or nothing where it is missing or damaged."""
     try:
@@ -379,6 +389,6 @@ def _cell_path(arrays: Iterable[Any], settings: tuple[Any, ...]) -> Path:
         method = OTHERS[name]
         modules += method.modules
         own = [method.settings]
-    code = [code_key(*modules), inspect.getsource(_fit), inspect.getsource(_wide), *own]
+    code = [code_key(*modules), inspect.getsource(fit_method), inspect.getsource(_wide), *own]
     key = content_key(json.dumps(settings), *arrays, *code, describe_computer())
     return cache_dir() / "ladder" / f"{key}.csv"

@@ -92,7 +92,7 @@ def small_and_apart(monkeypatch, tmp_path):
 def what_is_fitted(method: str, target: EmbeddedCorpus) -> np.ndarray:
     """The rows that a method makes, or its answers to rows that are no data."""
     splits = draw_splits(target, N_TRAIN, draws=DRAWS)
-    fitted = ladder._fit(method, splits, target, SOURCE, 0, False)
+    fitted = ladder.fit_method(method, splits, target, SOURCE, 0)
     if hasattr(fitted, "sample"):
         X, y = fitted.sample(30, random_state=1)
         return np.concatenate([X, y[..., None]], axis=2)
