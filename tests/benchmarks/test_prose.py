@@ -8,7 +8,7 @@ from prose import agrees, rewrite, rewrite_book, stated, unmarked
 
 from embgan_edu.publish.figures import Figure
 
-GAIN = Figure("ch05/gain", "gain", "points", 1, -0.61, -1.2, 0.1, -0.5, 0.1, 20, 0.0, "", "")
+GAIN = Figure("ch05/gain", "gain", "points", 1, -0.5, -1.2, 0.1, -0.61, 0.1, 20, 0.0, "", "")
 TEXTS = Figure("ch03/texts", "texts", "", 0, 10043, 10042.5, 10043.5, 10043, 0, 1, 0.0, "", "")
 
 
@@ -49,14 +49,15 @@ def test_only_numbers_of_the_prose_need_a_marker(text: str, found: list[str]) ->
 
 def test_a_number_agrees_at_the_figures_decimals_and_with_its_sign() -> None:
     assert agrees("-0.6", GAIN) and agrees("−0.6", GAIN) and agrees("10,043", TEXTS)
-    assert agrees("+0.6", dataclasses.replace(GAIN, value=0.58))
+    assert agrees("+0.6", dataclasses.replace(GAIN, mean=0.58))
     assert not agrees("0.6", GAIN)
+    assert not agrees("-0.5", GAIN), "the value of seed 0 in place of the mean"
     assert not agrees("-0.61", GAIN)
     assert not agrees("10,044", TEXTS)
 
 
 def test_rewriting_changes_the_number_and_nothing_else(tmp_path: Path) -> None:
-    register = {GAIN.name: dataclasses.replace(GAIN, value=0.84), TEXTS.name: TEXTS}
+    register = {GAIN.name: dataclasses.replace(GAIN, mean=0.84), TEXTS.name: TEXTS}
     before = "Gain **+0.6**<!-- ch05/gain -->, 0.6, 9,999<!-- ch03/texts -->, 1<!-- given -->."
     after = "Gain **+0.8**<!-- ch05/gain -->, 0.6, 10,043<!-- ch03/texts -->, 1<!-- given -->."
     assert rewrite(before, register) == after

@@ -44,14 +44,20 @@ def test_every_entry_of_the_books_register_is_calibrated() -> None:
         assert figure.what and figure.seeds and figure.environment
 
 
+def test_what_is_published_is_the_mean_with_its_interval_where_seeds_matter() -> None:
+    # Student's t(0.975, 19) = 2.093, and 2.093 * 0.1 / sqrt(20) = 0.0468.
+    assert GAIN.published() == "-0.5 ± 0.05 points"
+    assert TEXTS.published() == "10,043"
+
+
 def test_figures_in_their_bands_are_printed_and_pass(
     register: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figures.check("ch05", {"gain": 0.04, "texts": 10043})
     assert capsys.readouterr().out == (
-        "figure      published    band                  this run      verdict  what\n"
-        "ch05/gain   -0.6 points  -1.20 to 0.10         ≈ 0.0         holds    gain\n"
-        "ch05/texts  10,043       10,042.0 to 10,044.0  ≈ 10,043      holds    texts\n"
+        "figure      published           band                  this run      verdict  what\n"
+        "ch05/gain   -0.5 ± 0.05 points  -1.20 to 0.10         ≈ 0.0         holds    gain\n"
+        "ch05/texts  10,043              10,042.0 to 10,044.0  ≈ 10,043      holds    texts\n"
     )
 
 
@@ -137,4 +143,4 @@ def test_the_appendix_has_a_table_per_chapter() -> None:
         "## Chapter 4",
         "## Chapter 5",
     ]
-    assert "| `ch05/gain` | gain | -0.6 points | -1.20 to 0.10 | 0.10 | 20 |" in text
+    assert "| `ch05/gain` | gain | -0.5 ± 0.05 points | -1.20 to 0.10 | 0.10 | 20 |" in text
