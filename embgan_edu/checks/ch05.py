@@ -15,57 +15,57 @@ def _random(seed: int, *shape: int) -> Cloud:
     return np.random.default_rng(seed).standard_normal(shape)
 
 
-# --- ex05-1: precision ---------------------------------------------------------------------------
+# --- ex05-1: density -----------------------------------------------------------------------------
 
 
-def _precision_of_random_clouds(precision: Callable[..., Any], seed: int) -> Cloud:
-    # Clouds of different sizes, and wide enough apart that no share is 0 or 1.
+def _density_of_random_clouds(density: Callable[..., Any], seed: int) -> Cloud:
+    # Clouds of different sizes, and wide enough apart that no count is trivial.
     real, synthetic = _random(seed, 60, 3), 1.5 * _random(seed + 1, 90, 3) + 0.5
-    return np.array([precision(real, synthetic, k) for k in (1, 2, 4)])
+    return np.array([density(real, synthetic, k) for k in (1, 2, 4)])
 
 
-def _precision_on_a_line(real: list[float], synthetic: list[float]) -> Probe:
-    """A probe: precision of points on a line, in units that follow from the seed."""
+def _density_on_a_line(real: list[float], synthetic: list[float], k: int = 1) -> Probe:
+    """A probe: density of points on a line, in units that follow from the seed."""
 
-    def probe(precision: Callable[..., Any], seed: int) -> Any:
+    def probe(density: Callable[..., Any], seed: int) -> Any:
         # Whole numbers: what lies on the surface of a ball lies there exactly.
         unit = 1 + seed % 7
         clouds = (unit * np.array(points, float)[:, None] for points in (real, synthetic))
-        return precision(*clouds, 1)
+        return density(*clouds, k)
 
     return probe
 
 
-PRECISION = (
+DENSITY = (
     Part(
-        "the share of random clouds, for three numbers of neighbors",
-        _precision_of_random_clouds,
-        "Whose balls are they, and which rows are counted? Swapped roles give recall.",
+        "the density of random clouds, for three numbers of neighbors",
+        _density_of_random_clouds,
+        "Whose balls are they, and which rows are counted? The balls are around the real rows.",
         "A row is at distance 0 from itself, and it is no neighbor of its own.",
-        "cdist(synthetic, real) <= radii of the real rows; any over the real rows; mean over the "
-        "synthetic ones.",
+        "cdist(synthetic, real) <= radii of the real rows; the sum over all pairs; over k times "
+        "the number of synthetic rows.",
         points=2,
         like=np.zeros(3),
     ),
     Part(
-        "any ball counts, not only that of the nearest real row",
-        _precision_on_a_line([0, 1, 10, 30], [2.5, 100, -3, 5]),
-        "A synthetic row can lie outside the ball of the real row nearest to it, and inside the "
-        "larger ball of another one.",
-        "Compare all distances with all radii, then ask for any.",
-        expected=0.5,
+        "a row in two balls counts twice",
+        _density_on_a_line([0, 1, 10, 30], [0.5, 15, 12, 100]),
+        "Precision asks for any ball. Density counts every ball that holds the row.",
+        "Take the sum over the real rows, not any.",
+        expected=1.5,
     ),
     Part(
         "a ball holds its surface",
-        _precision_on_a_line([0, 1, 100, 101], [0.5, 2, 103, 60]),
+        _density_on_a_line([0, 1, 100, 101], [0.5, 0.5, 2, 60]),
         "The formula has <=, not <.",
-        expected=0.5,
+        expected=1.25,
     ),
     Part(
-        "synthetic rows that coincide count one by one",
-        _precision_on_a_line([0, 1, 100, 101], [0.5, 0.5, 0.5, 50]),
+        "divided by the neighbors and by the synthetic rows",
+        _density_on_a_line([0, 1, 3, 6], [2, 2, 2, 20, 7, -2], k=2),
+        "Two neighbors make larger balls, so the count is divided by k.",
         "The mean is over the synthetic rows, not over the real ones.",
-        expected=0.75,
+        expected=14 / 12,
     ),
 )
 
@@ -243,7 +243,7 @@ SIX_PATIENTS = (
 )
 
 EXERCISES = (
-    Exercise("ex05-1", "Precision, the neighbor of recall", "write", "routine", 15, PRECISION),
+    Exercise("ex05-1", "Density, precision that counts", "write", "routine", 15, DENSITY),
     Exercise("ex05-2", "A Vendi score that sees distances", "write", "standard", 20, VENDI_SCORE),
     Exercise("ex05-3", "Fool coverage with thirty rows", "write", "open", 25, ATTACK),
     Exercise("ex05-4", "Six patients", "diagnose", "standard", 15, SIX_PATIENTS),

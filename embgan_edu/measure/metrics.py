@@ -97,14 +97,16 @@ def coverage(real: Cloud, synthetic: Cloud, k: int = 5) -> float:
 
 
 def vendi_score(X: Cloud, order: float = 1.0) -> float:
-    r"""Effective number of different points: 1 when all are alike, n when all are orthogonal.
+    r"""Effective number of directions: 1 when all points are alike, n when all are orthogonal.
 
     .. math:: \exp\Bigl(\frac{1}{1 - q} \log \sum_i \lambda_i^q\Bigr), \qquad
               \exp\Bigl(-\sum_i \lambda_i \log \lambda_i\Bigr) \text{ for } q = 1
 
     Here :math:`\lambda_i` are the eigenvalues of K / n, and K holds the cosines between the points.
-    So only directions from the origin count: center the points first. A point at the origin has no
-    direction; such points count as alike, and as orthogonal to all others.
+    So only directions from the origin count: center the points first. A point and its opposite
+    count as one, and no cloud counts more than its dimension, however many points it has, or one
+    more where some lie at the origin: these have no direction, and count as alike, and as
+    orthogonal to all others.
 
     Args:
         X: The points, centered by whoever calls.

@@ -70,8 +70,9 @@ def plot_tsne(
 ) -> Figure:
     """Draw real and synthetic rows of several panels on one t-SNE map.
 
-    All rows of all panels are embedded together: maps that were fitted apart cannot be compared.
-    t-SNE illustrates and proves nothing; distances between groups mean little
+    A panel whose title begins with "real " has real rows of another corpus in place of synthetic
+    ones; they are green. All rows of all panels are embedded together: maps that were fitted apart
+    cannot be compared. t-SNE illustrates and proves nothing; distances between groups mean little
     (van der Maaten & Hinton, 2008).
 
     Args:
@@ -96,13 +97,16 @@ def plot_tsne(
     rows = -(-len(clouds) // columns)
     figure = new_figure(7, 3.4 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    explained = set()
     for axes, title in zip(panels, clouds, strict=False):
+        marker, color = _looks(title, added_rows=True)
+        other = title if color == OTHER_COLOR else "synthetic"
         axes.scatter(*next(parts).T, s=14, color=REAL_COLOR, marker="o", alpha=0.6, label="real")
-        axes.scatter(
-            *next(parts).T, s=20, color=SYNTHETIC_COLOR, marker="^", alpha=0.6, label="synthetic"
-        )
+        axes.scatter(*next(parts).T, s=20, color=color, marker=marker, alpha=0.6, label=other)
         axes.set(title=title, xticks=[], yticks=[])
-    panels[0].legend(frameon=True)
+        if other not in explained:
+            axes.legend(frameon=True)
+        explained.add(other)
     for axes in panels[len(clouds) :]:
         axes.remove()
     return figure

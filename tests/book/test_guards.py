@@ -84,6 +84,18 @@ def test_the_whole_band_of_the_vendi_ratio_is_about_a_quarter(domain: str) -> No
     assert 0.2 < ratio.low < ratio.high < 0.35
 
 
+@pytest.mark.parametrize("domain", ["movie", "product"])
+def test_real_rows_with_guessed_labels_change_less_than_half_a_point(domain: str) -> None:
+    """So chapter 5 says that neither fidelity nor diversity brings a gain by itself."""
+    guessed, true, gaussian = (
+        figures.load_register()[f"ch05/{name}-{domain}"]
+        for name in ("guessed", "true", "gain-gaussian")
+    )
+    assert abs(guessed.mean) + 2 * guessed.sd < 0.5, "nor does nearly any single run"
+    assert true.low > 3
+    assert gaussian.mean < 0
+
+
 def good_chapter() -> nbformat.NotebookNode:
     opening = (
         "# A chapter\n\n**Objectives:** none.\n**Prerequisites:** none.\n"

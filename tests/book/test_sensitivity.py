@@ -405,7 +405,51 @@ stats.norm.pdf = lambda x, mean, deviation: right_pdf(x, mean, deviation**2)
             "recall-floor-movie",
             "shrunk-recall",
             "shrunk-coverage",
+            "precision-floor",
+            "precision-smote",
+            "precision-gaussian",
+            "precision-tweets",
+            "true-movie",
+            "true-product",
         ),
+    ),
+    Mutation(
+        "baselines that repeat one row per label, and give it the other label",
+        "05",
+        """
+from embgan_edu.models import baselines
+
+right_sample = baselines.Baseline.sample
+
+def repeat_mislabeled(self, n, label=None, random_state=0):
+    X, y = right_sample(self, n, label, random_state)
+    for rows, labels in zip(X, y):
+        for each in (0, 1):
+            rows[labels == each] = rows[labels == each][:1]
+    return X, 1 - y
+
+baselines.Baseline.sample = repeat_mislabeled
+""",
+        (
+            "trts-memorizer",
+            "vendi-gaussian-movie",
+            "recall-gaussian-movie",
+            "recall-gaussian-product",
+            "gain-gaussian-movie",
+            "gain-gaussian-product",
+        ),
+    ),
+    Mutation(
+        "training rows twenty times too small, and a classifier that says the contrary",
+        "05",
+        with_splits("dataclasses.replace(splits, X_train=splits.X_train / 20)")
+        + """
+from embgan_edu.models import classifier
+
+right_predict = classifier.StackedClassifier.predict
+classifier.StackedClassifier.predict = lambda self, X: 1 - right_predict(self, X)
+""",
+        ("neighbor-2", "neighbor-50", "jitter-2", "jitter-50", "guessed-movie", "guessed-product"),
     ),
     Mutation(
         "a verdict that counts for nothing",

@@ -98,6 +98,13 @@ def test_vendi_of_a_low_order_does_not_count_rounding() -> None:
     assert vendi_score(points, order=0.01) == pytest.approx(1)
 
 
+def test_vendi_counts_directions_and_not_rows() -> None:
+    line = np.array([[1.0, 2.0], [-1.0, -2.0], [3.0, 6.0]])
+    assert vendi_score(np.tile(line, (50, 1))) == pytest.approx(1)
+    noise = np.random.default_rng(0).normal(size=(500, 5))
+    assert 4.9 < vendi_score(noise) <= 5  # five hundred different rows
+
+
 def test_vendi_of_points_at_the_origin() -> None:
     assert vendi_score(np.zeros((5, 3))) == 1  # all alike
     # Two at the origin, one on each of two axes: weights 2/4, 1/4, 1/4.
@@ -407,6 +414,32 @@ def test_no_measure_alone_is_enough() -> None:
     assert vendi_ratio(real, shrunk) == pytest.approx(1, abs=0.02)  # blind to a shrunk cloud
     assert authenticity(train, train[:200]) == 0
     assert authenticity(train, other) > 0.6
+
+
+def test_what_fools_each_measure() -> None:
+    """The table of chapter 5, on clouds for which every cause is known."""
+    rng = np.random.default_rng(0)
+    train, real, other = rng.normal(size=(3, 400, 50))
+    midpoints = (train[rng.permutation(400)] + train) / 2  # as SMOTE stays inside
+    assert precision(real, midpoints) == 1 > precision(real, other)
+    wide = 1.5 * other
+    assert recall(real, wide) > 0.95 > recall(real, other) and precision(real, wide) < 0.02
+    assert coverage(real, 0.7 * other) > coverage(real, other)
+    two = np.sqrt(50) * np.eye(50)[:1] * np.repeat([[1.0], [-1.0]], 200, axis=0)
+    assert variance_ratio(real, two) == pytest.approx(1, abs=0.02)
+    assert vendi_ratio(real, two) < 0.1  # opposite points count as one
+    flat = real * np.linspace(3, 0.3, 50)
+    assert vendi_ratio(flat, other) > 1.2  # noise has more directions than such rows
+    assert authenticity(train, wide) == 1 > authenticity(train, other)
+
+
+def test_noise_is_shorter_than_the_way_to_a_neighbor_in_many_dimensions() -> None:
+    """The same rows and noise; only features are left out. So says chapter 5 of jitter."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(100, 50))
+    noisy = rows + 0.3 * rng.normal(size=(100, 50))
+    new = [authenticity(rows[:, :d], noisy[:, :d]) for d in (2, 5, 10, 50)]
+    assert new[0] > 0.3 > new[1] > new[2] >= new[3] == 0
 
 
 # Errors

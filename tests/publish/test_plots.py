@@ -90,6 +90,16 @@ def test_real_is_blue_and_synthetic_is_orange_on_the_map() -> None:
     assert colors["real"] == {REAL_COLOR} and colors["synthetic"] == {SYNTHETIC_COLOR}
 
 
+def test_rows_of_another_corpus_are_green_on_the_map_and_each_color_is_explained_once() -> None:
+    rng = np.random.default_rng(0)
+    titles = ("SMOTE", "real tweets", "plain GAN")
+    panels = plot_tsne({t: tuple(rng.normal(size=(2, 20, 5))) for t in titles}).axes
+    colors = [colors_of(axes) for axes in panels]
+    assert colors[1] == {"real": {REAL_COLOR}, "real tweets": {OTHER_COLOR}}
+    assert colors[2] == {"real": {REAL_COLOR}, "synthetic": {SYNTHETIC_COLOR}}
+    assert [axes.get_legend() is not None for axes in panels] == [True, True, False]
+
+
 def test_networks_are_gray_and_rows_have_their_color_in_the_history() -> None:
     names = ("discriminator_loss", "generator_loss", "real_probability", "fake_probability")
     losses, probabilities = plot_history({name: np.ones((10, 3)) for name in names}).axes

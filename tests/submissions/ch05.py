@@ -6,17 +6,17 @@ from bank import right, wrong
 from scipy.spatial.distance import pdist, squareform
 from sklearn.neighbors import NearestNeighbors
 
-SHARE = "the share of random clouds, for three numbers of neighbors"
-ANY_BALL = "any ball counts, not only that of the nearest real row"
+CLOUDS = "the density of random clouds, for three numbers of neighbors"
+TWICE = "a row in two balls counts twice"
 SURFACE = "a ball holds its surface"
-ONE_BY_ONE = "synthetic rows that coincide count one by one"
+DIVIDED = "divided by the neighbors and by the synthetic rows"
 
 
 @right("ex05-1")
 def loops(a, b, k):
     balls = [(x, sorted(np.linalg.norm(a - x, axis=1))[k]) for x in a]
-    inside = [any(np.linalg.norm(row - x) <= radius for x, radius in balls) for row in b]
-    return sum(inside) / len(b)
+    counts = [sum(np.linalg.norm(row - x) <= radius for x, radius in balls) for row in b]
+    return sum(counts) / len(b) / k
 
 
 @right("ex05-1")
@@ -24,39 +24,55 @@ def neighbors_of_scikit_learn(real, synthetic, k=5):
     # Without an argument, no row is a neighbor of its own.
     radii = NearestNeighbors(n_neighbors=k).fit(real).kneighbors()[0][:, -1]
     gaps = real[:, None] - synthetic[None]
-    return np.any(np.linalg.norm(gaps, axis=2) <= radii[:, None], axis=0).mean()
+    return np.mean(np.linalg.norm(gaps, axis=2) <= radii[:, None], axis=1).sum() / k
 
 
 def distances(a, b):
     return np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2))
 
 
-@wrong("ex05-1", [SHARE, ANY_BALL, SURFACE, ONE_BY_ONE], "The roles are swapped")
-def recall_instead(real, synthetic, k=5):
-    radii = np.partition(distances(synthetic, synthetic), k, axis=1)[:, k]
-    return (distances(real, synthetic) <= radii).any(axis=1).mean()
+def radii_of(cloud, k):
+    return np.partition(distances(cloud, cloud), k, axis=1)[:, k]
 
 
-@wrong("ex05-1", [SHARE, ANY_BALL, SURFACE, ONE_BY_ONE], "its own first neighbor")
+@wrong("ex05-1", [CLOUDS, TWICE, SURFACE, DIVIDED], "The roles are swapped")
+def balls_around_synthetic_rows(real, synthetic, k=5):
+    return (distances(real, synthetic) <= radii_of(synthetic, k)).sum() / (k * len(real))
+
+
+@wrong("ex05-1", [CLOUDS, TWICE, SURFACE, DIVIDED], "its own first neighbor")
 def counts_itself(real, synthetic, k=5):
-    radii = np.partition(distances(real, real), k - 1, axis=1)[:, k - 1]
-    return (distances(synthetic, real) <= radii).any(axis=1).mean()
+    return (distances(synthetic, real) <= radii_of(real, k - 1)).sum() / (k * len(synthetic))
 
 
-@wrong("ex05-1", [SHARE, ANY_BALL], "Only the ball of the nearest real row")
+@wrong("ex05-1", [CLOUDS, TWICE, SURFACE, DIVIDED], "This is precision")
+def precision_instead(real, synthetic, k=5):
+    return (distances(synthetic, real) <= radii_of(real, k)).any(axis=1).mean()
+
+
+@wrong("ex05-1", [CLOUDS, TWICE, SURFACE, DIVIDED], "Only the ball of the nearest real row")
 def ball_of_the_nearest(real, synthetic, k=5):
     found = 0
     for row in synthetic:
         gaps = np.linalg.norm(real - row, axis=1)
         nearest = real[gaps.argmin()]
         found += gaps.min() <= np.sort(np.linalg.norm(real - nearest, axis=1))[k]
-    return found / len(synthetic)
+    return found / len(synthetic) / k
 
 
 @wrong("ex05-1", SURFACE, "<=, not <")
 def open_balls(real, synthetic, k=5):
-    radii = np.partition(distances(real, real), k, axis=1)[:, k]
-    return (distances(synthetic, real) < radii).any(axis=1).mean()
+    return (distances(synthetic, real) < radii_of(real, k)).sum() / (k * len(synthetic))
+
+
+@wrong("ex05-1", [CLOUDS, DIVIDED], "not divided by k")
+def sum_of_balls(real, synthetic, k=5):
+    return (distances(synthetic, real) <= radii_of(real, k)).sum() / len(synthetic)
+
+
+@wrong("ex05-1", [CLOUDS, DIVIDED], "the number of real rows")
+def mean_over_real_rows(real, synthetic, k=5):
+    return (distances(synthetic, real) <= radii_of(real, k)).sum() / (k * len(real))
 
 
 RANDOM = "the score of a random cloud"
