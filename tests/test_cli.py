@@ -51,7 +51,7 @@ def set_gain(book: Path, gain: float) -> None:
 
 def test_figures_are_listed(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["figures", "list"]) == 0
-    assert "ch03/gain  0.5 points  0.20 to 0.80  gain" in capsys.readouterr().out
+    assert "ch03/gain  0.5 ± 0.05 points  0.20 to 0.80  gain" in capsys.readouterr().out
 
 
 def test_recomputed_figures_are_compared(book: Path, capsys: pytest.CaptureFixture[str]) -> None:

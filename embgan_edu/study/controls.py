@@ -2,7 +2,8 @@
 
 The judge of the whole recipe has read both. Here its knowledge reaches the final classifier in
 shorter ways: as rows of noise that it labeled, as a classifier of its own, or as one of several
-that vote. Each method has the interface of :mod:`embgan_edu.study.beyond`, and stands on the same table.
+that vote. Each method has the interface of :mod:`embgan_edu.study.beyond`, and stands on the same
+table.
 """
 
 from collections.abc import Callable

@@ -32,7 +32,9 @@ def test_the_tables_take_their_place(extension: ModuleType) -> None:
     noted: list[str] = []
     app = SimpleNamespace(env=SimpleNamespace(note_dependency=noted.append))
     extension.insert_tables(app, "book/figures", source)
-    assert "\n| `ch07/gain` | gain, movie reviews | -0.6 points | -1.20 to 0.10 |" in source[0]
+    assert (
+        "\n| `ch07/gain` | gain, movie reviews | -0.5 ± 0.05 points | -1.20 to 0.10 |" in source[0]
+    )
     assert extension.PLACE not in source[0]
     assert noted == [str(figures.REGISTER)]  # a new band must renew the page
 

@@ -16,7 +16,7 @@ from embgan_edu.publish.chapters import checkout, list_chapters
 
 CHAPTERS = [chapter.path for chapter in list_chapters(checkout())]
 FIGURE = figures.Figure(
-    "ch07/gain", "gain, movie reviews", "points", 1, -0.61, -1.2, 0.1, -0.5, 0.1, 20, 0.0, "", ""
+    "ch07/gain", "gain, movie reviews", "points", 1, -0.5, -1.2, 0.1, -0.61, 0.1, 20, 0.0, "", ""
 )
 ALT = "A wide cloud of blue points, and a tight one of orange points inside it."
 
