@@ -394,7 +394,8 @@ stats.norm.pdf = lambda x, mean, deviation: right_pdf(x, mean, deviation**2)
         with_splits(
             "dataclasses.replace(splits, y_train=1 - splits.y_train, "
             "X_test=np.repeat(splits.X_test, 2, axis=1), "
-            "y_test=np.repeat(splits.y_test, 2, axis=1))"
+            "y_test=np.repeat(splits.y_test, 2, axis=1), "
+            "test_index=np.repeat(splits.test_index, 2, axis=1))"
         )
         + UNTRAINED_GENERATOR,
         (
@@ -514,7 +515,8 @@ gan.GAN.sample = hand_out
         "07",
         with_splits(
             "dataclasses.replace(splits, X_test=np.repeat(splits.X_test[:, :60], 30, axis=1), "
-            "y_test=np.repeat(splits.y_test[:, :60], 30, axis=1))"
+            "y_test=np.repeat(splits.y_test[:, :60], 30, axis=1), "
+            "test_index=np.repeat(splits.test_index[:, :60], 30, axis=1))"
         )
         + UNTRAINED_PRETRAINING,
         ("forgotten", "forgotten-less", "wrong-judge", "flattery"),
