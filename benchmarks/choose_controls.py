@@ -53,6 +53,13 @@ def main() -> None:
             )
             for weight in (1, 3, 10, 30, 100)
         },
+        **{
+            f"{name}, {steps} steps": partial(
+                controls.gan_of_start_and_judge, name=name, steps=steps
+            )
+            for name in controls.GAN_STEPS
+            for steps in (25, 50, 100, 200, 400)
+        },
     }
     tweets, folds = embed("tweets"), draw_folds()
     width = max(map(len, candidates))

@@ -2,11 +2,13 @@
 
 The judge of the whole recipe has read both. Here its knowledge reaches the final classifier in
 shorter ways: as rows of noise that it labeled, as a classifier of its own, or as one of several
-that vote. Each method has the interface of :mod:`embgan_edu.study.beyond`, and stands on the same
-table.
+that vote. And a GAN is given one of the two things that pretraining brings, without the other.
+Each method has the interface of :mod:`embgan_edu.study.beyond`, and stands on the same table.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,10 +18,13 @@ from embgan_edu.data.splits import ScarceSplits
 from embgan_edu.models.baselines import Blurred, Noise, PoolGaussian, Relabeled, Sampler
 from embgan_edu.models.classifier import Classifier, StackedClassifier
 from embgan_edu.models.ensembles import MeanOfClassifiers, PriorCorrected, ShrunkLDA
+from embgan_edu.models.gan import GAN
 from embgan_edu.study.method import Method
 from embgan_edu.study.recipe import (
     CHANGES,
     LADDER,
+    configure,
+    fit_gan,
     fit_judge,
     fit_rung,
     standardized,
@@ -29,6 +34,12 @@ from embgan_edu.study.recipe import (
 # both domains (benchmarks/choose_controls.py).
 FINE_TUNING_STEPS = 10
 REVIEW_WEIGHT = 30.0
+# Steps of a GAN by its start and its judge; both on tweets is the rung "+ pretraining".
+GAN_STEPS = {
+    "new start, reviews' judge": 200,
+    "new start, tweets' judge": 200,
+    "tweets' start, reviews' judge": 50,
+}
 
 RESTARTS = 10
 
@@ -170,6 +181,36 @@ def blurred_rows(splits: ScarceSplits, source: EmbeddedCorpus, random_state: int
     return Blurred(gan, float(CHANGES["noise"]["noise"]))
 
 
+def gan_of_start_and_judge(
+    splits: ScarceSplits,
+    source: EmbeddedCorpus,
+    random_state: int,
+    name: str,
+    steps: int | None = None,
+) -> GAN:
+    """The GAN of the rung "+ pretraining" with another start, or another judge.
+
+    Args:
+        splits: The draws.
+        source: The tweets.
+        random_state: Seed.
+        name: One of ``GAN_STEPS``.
+        steps: Steps on the reviews; those of ``GAN_STEPS`` where no number is given.
+    """
+    start, judge_name = name.split(", ")
+    config = configure(LADDER["+ pretraining"])
+    steps = GAN_STEPS[name] if steps is None else steps
+    pretrained = start == "tweets' start"
+    return fit_gan(
+        config if pretrained else replace(config, steps=steps),
+        splits,
+        source if pretrained else None,
+        random_state,
+        fine_tuning_steps=steps,
+        judge_corpus=source if judge_name == "tweets' judge" else None,
+    )
+
+
 METHODS: dict[str, Method] = {
     "ten restarts": _control(ten_restarts, needs_source=False),
     "shrunk LDA": _control(shrunk_lda, needs_source=False),
@@ -183,6 +224,10 @@ METHODS: dict[str, Method] = {
     "tweet Gaussian": _control(tweet_gaussian),
     "judged tweet Gaussian": _control(judged_tweet_gaussian),
     "+ pretraining, blurred": _control(blurred_rows),
+    **{
+        name: _control(partial(gan_of_start_and_judge, name=name), needs_source="tweets'" in name)
+        for name in GAN_STEPS
+    },
 }
 
 

@@ -39,6 +39,7 @@ from embgan_edu.study import beyond, controls
 from embgan_edu.study.method import Method
 from embgan_edu.study.recipe import (
     ABLATION,
+    FACTORIAL,
     FINE_TUNING_STEPS,
     LADDER,
     NEED_CORPUS,
@@ -57,16 +58,17 @@ BASELINES: dict[str, Callable[[], Sampler]] = {
 }
 STORED = results_dir() / "ladder.csv"  # the whole grid, as chapter 10 publishes it
 BEYOND = results_dir() / "beyond.csv"  # the methods of chapters 11 to 14
-METHODS = (*BASELINES, REAL_TWEETS, *LADDER, *ABLATION)
+METHODS = (*BASELINES, REAL_TWEETS, *LADDER, *ABLATION, *controls.METHODS)
 OTHERS: dict[str, Method] = controls.METHODS | beyond.METHODS
-RUNGS = ABLATION | LADDER
+RUNGS = FACTORIAL | ABLATION | LADDER
 KEYS = ("corpus", "n_train", "method", "draw")
 
 
 def possible_methods(target: EmbeddedCorpus, source: EmbeddedCorpus) -> tuple[str, ...]:
     """Return the methods that fit a corpus: all, or those that need no other labeled corpus.
 
-    First those of the ladder, then the controls, then those of :mod:`embgan_edu.study.beyond`.
+    First those of the ladder with its controls, then those of :mod:`embgan_edu.study.beyond`, then
+    every other set of changes.
 
     Args:
         target: The corpus to classify.
@@ -82,7 +84,7 @@ def possible_methods(target: EmbeddedCorpus, source: EmbeddedCorpus) -> tuple[st
         >>> "+ pretraining" in possible_methods(stars, tweets)
         False
     """
-    every = (*METHODS, *OTHERS)
+    every = (*METHODS, *beyond.METHODS, *FACTORIAL)
     if target.label_names == source.label_names:
         return every
     need_source = {REAL_TWEETS}
@@ -110,8 +112,8 @@ def run_ladder(
         source: The corpus to pretrain on, and to take real rows from: the tweets.
         n_train: Training rows per draw.
         draws: Number of draws.
-        methods: Names from ``METHODS`` or ``OTHERS``; where none is given, all of ``METHODS`` that
-            are possible.
+        methods: Names from ``METHODS`` or ``beyond.METHODS``; where none is given, all of
+            ``METHODS`` that are possible.
         data_seed: Which rows are drawn.
         random_state: Seed of training and sampling.
         progress: Show a progress line while a GAN trains.
@@ -142,7 +144,7 @@ def run_ladder(
         if method not in possible:
             reason = (
                 "There is no method"
-                if method not in (*METHODS, *OTHERS)
+                if method not in (*METHODS, *beyond.METHODS, *FACTORIAL)
                 else (
                     f"The labels of {target.name!r} are {', '.join(target.label_names)}, those of "
                     f"{source.name!r} {', '.join(source.label_names)}; that excludes"

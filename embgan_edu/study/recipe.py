@@ -7,6 +7,7 @@ cross-validation inside training rows of draws that no chapter reports
 (``benchmarks/choose_recipe.py``), noise, smoothing and the rest by hand.
 """
 
+import itertools
 import json
 import os
 from collections.abc import Collection
@@ -24,17 +25,19 @@ from embgan_edu.models.classifier import StackedClassifier
 from embgan_edu.models.gan import GAN, GANConfig
 from embgan_edu.models.stacked import describe_computer
 
-# What each change sets. Pretraining sets nothing: it is another start, fewer steps, and another
-# judge for consistency, which has read the tweets as well as the reviews.
+# What each change sets. Two set nothing: the tweets' judge is another judge for consistency, which
+# has read the tweets as well as the reviews, and pretraining is another start, and fewer steps.
+# What the paper calls pretraining brings both; one without the other shows what each is worth.
 CHANGES: dict[str, dict[str, bool | float]] = {
     "batch norm": {"batch_norm": True},
     "consistency": {"consistency": 3.0},
+    "tweets' judge": {},
     "pretraining": {},
     "noise": {"noise": 0.3},
     "smoothing": {"label_smoothing": 0.1},
 }
 
-NEED_CORPUS = {"pretraining"}
+NEED_CORPUS = {"tweets' judge", "pretraining"}
 
 # The ladder, from the plain GAN to the whole recipe, and the ablation that leaves one change out.
 LADDER: dict[str, tuple[str, ...]] = {
@@ -44,6 +47,14 @@ LADDER: dict[str, tuple[str, ...]] = {
 ABLATION: dict[str, tuple[str, ...]] = {
     f"all but {left_out}": tuple(change for change in CHANGES if change != left_out)
     for left_out in list(CHANGES)[:-1]  # all but the last is a rung of the ladder
+}
+
+# Every set of changes. The tweets' judge is one for consistency: without that it says nothing.
+FACTORIAL: dict[str, tuple[str, ...]] = {
+    ", ".join(changes) or "no change": changes
+    for count in range(len(CHANGES) + 1)
+    for changes in itertools.combinations(CHANGES, count)
+    if "consistency" in changes or "tweets' judge" not in changes
 }
 
 FINE_TUNING_STEPS = 50
@@ -167,8 +178,8 @@ def fit_rung(
     Args:
         changes: Names from ``CHANGES``, such as ``LADDER["+ noise"]``.
         splits: The draws.
-        corpus: What to pretrain on, and what the judge reads then; needed where ``"pretraining"``
-            is among the changes.
+        corpus: What to pretrain on, and what the tweets' judge reads; needed where
+            ``"pretraining"`` or ``"tweets' judge"`` is among the changes.
         random_state: Seed.
         progress: Show a progress line.
 
@@ -195,7 +206,7 @@ def fit_rung(
         corpus if "pretraining" in changes else None,
         random_state,
         progress,
-        judge_corpus=corpus if "pretraining" in changes else None,
+        judge_corpus=corpus if "tweets' judge" in changes else None,
     )
 
 

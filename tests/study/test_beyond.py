@@ -8,9 +8,9 @@ import pytest
 from embgan_edu.base.errors import ConfigError
 from embgan_edu.data.embedding import EmbeddedCorpus
 from embgan_edu.data.splits import draw_splits
-from embgan_edu.study import beyond, controls, ladder
+from embgan_edu.study import beyond, ladder
 from embgan_edu.study.ladder import METHODS, possible_methods, run_ladder
-from embgan_edu.study.recipe import LADDER, configure, standardized
+from embgan_edu.study.recipe import FACTORIAL, LADDER, configure, standardized
 
 
 def toy(name, n=160, seed=0, names=("negative", "positive")):
@@ -67,7 +67,7 @@ def test_the_ladder_runs_them_by_name_and_not_unasked():
     table = run_ladder(REVIEWS, TWEETS, 24, 3, names)
     assert {*names} < set(table["method"])
     possible = possible_methods(REVIEWS, TWEETS)
-    assert possible == (*METHODS, *controls.METHODS, *beyond.METHODS)
+    assert possible == (*METHODS, *beyond.METHODS, *FACTORIAL)
     assert not set(beyond.METHODS) & set(METHODS)  # what runs where no method is named
 
 

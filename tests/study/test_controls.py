@@ -33,6 +33,7 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setenv("EMBGAN_WEIGHTS", str(tmp_path))
     tiny = GANConfig(latent_dim=4, hidden=16, steps=6, batch_size=16)
     monkeypatch.setattr(recipe, "GANConfig", lambda: tiny)
+    monkeypatch.setattr(controls, "GAN_STEPS", dict.fromkeys(controls.GAN_STEPS, 3))
 
 
 def probabilities(classifier) -> np.ndarray:
@@ -101,6 +102,19 @@ def test_fine_tuning_starts_from_balanced_tweets_and_ends_at_the_reviews() -> No
     little, much = (controls.fine_tuned(SPLITS, TWEETS, 0, steps=steps) for steps in (1, 300))
     assert right(much) > 0.99 > right(little)
     assert probabilities(little)[..., 1].mean() < 0.7  # four of five tweets are positive
+
+
+def test_an_arm_has_the_start_and_the_judge_of_its_name(monkeypatch) -> None:
+    asked = []
+
+    def spy(config, splits, corpus=None, random_state=0, fine_tuning_steps=None, judge_corpus=None):
+        asked.append((corpus is not None, judge_corpus is not None, config.steps))
+
+    monkeypatch.setattr(controls, "fit_gan", spy)
+    for name in controls.GAN_STEPS:
+        controls.gan_of_start_and_judge(SPLITS, TWEETS, 0, name, steps=77)
+    assert [arm[:2] for arm in asked] == [(False, False), (False, True), (True, False)]
+    assert asked[0][2] == 77 != asked[2][2], "the steps are of the reviews, not of pretraining"
 
 
 def test_tweets_of_other_labels_are_refused() -> None:

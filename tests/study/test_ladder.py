@@ -32,7 +32,7 @@ from embgan_edu.study.ladder import (
     verdict,
     write_table,
 )
-from embgan_edu.study.recipe import LADDER
+from embgan_edu.study.recipe import FACTORIAL, LADDER
 
 FEW = ["jitter", "real tweets", "vanilla GAN", "+ smoothing"]
 
@@ -123,10 +123,14 @@ def test_other_labels_leave_out_what_needs_the_tweets():
         "vanilla GAN",
         "+ batch norm",
         "+ consistency",
-        "all but pretraining",
+        "ten restarts",
+        "shrunk LDA",
     }
-    assert {"ten restarts", "shrunk LDA"} < set(possible)
-    table = run_ladder(stars, TWEETS, 30, draws=2, methods=["shrunk LDA"])
+    sets = {name: set(changes) for name, changes in FACTORIAL.items()}
+    assert set(FACTORIAL) & set(possible) == {
+        name for name, changes in sets.items() if not changes & {"pretraining", "tweets' judge"}
+    }
+    table = run_ladder(stars, TWEETS, 30, draws=2, methods=["consistency, noise", "shrunk LDA"])
     assert np.isfinite(table.loc[table["method"] == "shrunk LDA", "accuracy"]).all()
     with pytest.raises(ConfigError, match=r"'stars' are one, two, three, .*excludes '\+ noise'"):
         run_ladder(stars, TWEETS, 30, draws=2, methods=["+ noise"])
@@ -207,6 +211,12 @@ def test_the_parts_of_a_table_are_counts_whose_sum_is_the_accuracy():
     rows = table[table["method"] != REAL_VS_REAL]
     right = rows[[*PART_METRICS]].sum(axis=1)
     np.testing.assert_allclose(100 * right / 136, rows["accuracy"], atol=0.006)
+
+
+def test_a_factorial_is_every_set_of_changes_and_a_rung_is_one_of_them():
+    assert len(FACTORIAL) == 48 and len(set(FACTORIAL.values())) == 48
+    assert set(LADDER.values()) <= set(FACTORIAL.values())
+    assert not set(FACTORIAL) & set(METHODS)
 
 
 def test_every_rung_is_a_method():

@@ -45,7 +45,8 @@ def make_corpus(name: str, n: int, seed: int) -> EmbeddedCorpus:
 
 SOURCE, TARGET = make_corpus("tweets", 80, seed=1), make_corpus("reviews", 120, seed=0)
 N_TRAIN, DRAWS = 24, 2
-EVERY = (*ladder.METHODS, *ladder.OTHERS)
+SETS = [name for name in recipe.FACTORIAL if "consistency" in name][::5]
+EVERY = (*ladder.METHODS, *beyond.METHODS, *SETS)
 
 
 def other_test_rows() -> EmbeddedCorpus:
@@ -75,6 +76,7 @@ def small_and_apart(monkeypatch, tmp_path):
     for name, config in beyond.NEWER_GANS.items():
         monkeypatch.setitem(beyond.NEWER_GANS, name, dataclasses.replace(config, **size))
     monkeypatch.setattr(beyond, "FINE_TUNING", {"R3GAN, wide": 3})
+    monkeypatch.setattr(controls, "GAN_STEPS", dict.fromkeys(controls.GAN_STEPS, 3))
     monkeypatch.setattr(private_recipe, "PRIVATE_STEPS", 3)
     monkeypatch.setattr(vae_recipe, "PRETRAINING_STEPS", 5)
     monkeypatch.setattr(text_recipe, "NETWORKS", 1)

@@ -56,6 +56,7 @@ def test_a_change_sets_its_own_field_and_nothing_else():
         "batch norm": "batch_norm",
         "smoothing": "label_smoothing",
         "pretraining": None,
+        "tweets' judge": None,
     }
     for change in CHANGES:
         changed = dataclasses.asdict(configure([change]))
