@@ -180,6 +180,30 @@ def _parse_ratings(content: bytes) -> tuple[list[str], list[float]]:
     return texts, ratings
 
 
+def load_lexicon() -> dict[str, float]:
+    """Load the words that people rated for VADER, each with its mean rating from -4 to 4.
+
+    Ten people rated each word (Hutto and Gilbert, 2014, section 3.1). Only entries that are plain
+    words are kept: the file also has emoticons and abbreviations. The raters are not those of
+    the corpora, but the authors are the same.
+
+    Raises:
+        DownloadError: the archive is not in the cache and cannot be fetched.
+
+    Example:
+        >>> lexicon = load_lexicon()  # doctest: +SKIP
+        >>> lexicon["good"] > 0 > lexicon["bad"]  # doctest: +SKIP
+        True
+    """
+    archive = fetch(VADER)
+    with TemporaryDirectory(dir=cache_dir(), prefix=".lexicon-") as folder:
+        inner = "vaderSentiment-3.3.2/vaderSentiment/vader_lexicon.txt"
+        (path,) = extract(archive, [inner], Path(folder))
+        lines = path.read_text(encoding="utf-8").splitlines()
+    entries = (line.split("\t") for line in lines)
+    return {word: float(rating) for word, rating, *_ in entries if word.isalpha()}
+
+
 def read_corpus(
     path: str | Path, text: str = "text", label: str = "label", encoding: str = "utf-8"
 ) -> Corpus:

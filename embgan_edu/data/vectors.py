@@ -1,18 +1,19 @@
 """Words and their vectors: pretrained GloVe, other gensim downloads, or trained on your texts."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 import gensim.downloader
 import numpy as np
 import pyarrow.parquet as pq
 from gensim.models import FastText, KeyedVectors, Word2Vec
+from gensim.models.callbacks import CallbackAny2Vec
 
 from embgan_edu.base.cache import atomic_path, cache_dir, content_key, lock
-from embgan_edu.base.errors import ConfigError, DataError, DownloadError, check_whole
+from embgan_edu.base.errors import ConfigError, DataError, DownloadError, check_number, check_whole
 from embgan_edu.data.corpora import check_texts
 from embgan_edu.data.download import GLOVE, extract, fetch
 
@@ -144,6 +145,7 @@ def train_word_vectors(
     algorithm: Literal["word2vec", "fasttext"] = "word2vec",
     dim: int = 50,
     epochs: int = 10,
+    learning_rate: float = 0.025,
     random_state: int = 0,
 ) -> KeyedVectors:
     """Train word vectors on texts with gensim; the same arguments give the same vectors.
@@ -159,6 +161,8 @@ def train_word_vectors(
         algorithm: ``"word2vec"`` or ``"fasttext"``.
         dim: length of a vector.
         epochs: passes over the texts.
+        learning_rate: at the start; it falls to nearly zero over the training. The default is
+            gensim's.
         random_state: seed, 0 or more.
 
     Raises:
@@ -170,21 +174,90 @@ def train_word_vectors(
         >>> sorted(vectors.index_to_key), vectors.vectors.shape
         (['a', 'film'], (2, 4))
     """
+    if algorithm == "word2vec":
+        return _train(Word2Vec, texts, dim, epochs, learning_rate, random_state)
+    if algorithm == "fasttext":
+        # gensim sets up two million n-gram vectors, 400 MB; our corpora hold far fewer.
+        return _train(FastText, texts, dim, epochs, learning_rate, random_state, bucket=50_000)
+    raise ConfigError(f"algorithm={algorithm!r}; expected 'word2vec' or 'fasttext'.")
+
+
+def _train(
+    model: type[Word2Vec],
+    texts: Iterable[str],
+    dim: int,
+    epochs: int,
+    learning_rate: float,
+    random_state: int,
+    **options: Any,
+) -> KeyedVectors:
     check_whole(1, dim=dim, epochs=epochs)
     check_whole(0, random_state=random_state)
+    check_number(
+        "a number above 0 and below 1", lambda rate: 0 < rate < 1, learning_rate=learning_rate
+    )
     sentences = [tokenize(text) for text in check_texts(texts)]
     # One worker: with more, the order of updates is the scheduler's, and no two runs agree.
-    options = {"vector_size": dim, "epochs": epochs, "seed": random_state}
-    options |= {"sg": 1, "min_count": 2, "workers": 1}
+    options |= {"vector_size": dim, "epochs": epochs, "alpha": learning_rate}
+    options |= {"seed": random_state, "sg": 1, "min_count": 2, "workers": 1}
     try:
-        if algorithm == "word2vec":
-            return Word2Vec(sentences, **options).wv
-        if algorithm == "fasttext":
-            # gensim sets up two million n-gram vectors, 400 MB; our corpora hold far fewer.
-            return FastText(sentences, bucket=50_000, **options).wv
+        return model(sentences, **options).wv
     except RuntimeError as error:
         raise DataError(
             f"No word occurs twice in the {len(sentences)} texts, so there is nothing to learn; "
             "give more texts."
         ) from error
-    raise ConfigError(f"algorithm={algorithm!r}; expected 'word2vec' or 'fasttext'.")
+
+
+class _Keeper(CallbackAny2Vec):
+    """Copies the vectors of a model after some of its epochs."""
+
+    def __init__(self, epochs: Sequence[int]) -> None:
+        self.epochs = epochs
+        self.done = 0
+        self.kept: dict[int, KeyedVectors] = {}
+
+    def on_epoch_end(self, model: Word2Vec) -> None:
+        self.done += 1
+        if self.done in self.epochs:
+            copy = KeyedVectors(model.wv.vector_size)
+            copy.add_vectors(model.wv.index_to_key, model.wv.vectors)
+            self.kept[self.done] = copy
+
+
+def word_vectors_over_epochs(
+    texts: Iterable[str],
+    epochs: Sequence[int],
+    dim: int = 50,
+    learning_rate: float = 0.025,
+    random_state: int = 0,
+) -> dict[int, KeyedVectors]:
+    """Train Word2Vec once, and return the vectors after some of its epochs.
+
+    The learning rate falls to nearly zero over the whole training, as usual. So the last vectors
+    are those of :func:`train_word_vectors`; the earlier ones have not settled yet.
+
+    Args:
+        texts: the texts to learn from.
+        epochs: after which passes over the texts; the last one ends the training.
+        dim: length of a vector.
+        learning_rate: at the start. Four times the rate comes about as far in a quarter of the
+            epochs.
+        random_state: seed, 0 or more.
+
+    Raises:
+        ConfigError: no number of epochs, or a number that cannot work.
+        DataError: no word occurs twice.
+
+    Example:
+        >>> vectors = word_vectors_over_epochs(["a good film", "a bad film"], [1, 5], dim=4)
+        >>> list(vectors), vectors[5].vectors.shape
+        ([1, 5], (2, 4))
+    """
+    if not len(epochs):
+        raise ConfigError("epochs is empty; give at least one number, such as [5, 40].")
+    for number in epochs:
+        check_whole(1, epochs=number)
+    keeper = _Keeper(epochs)
+    _train(Word2Vec, texts, dim, max(epochs), learning_rate, random_state, callbacks=[keeper])
+    return keeper.kept

@@ -158,7 +158,13 @@ right_train = vectors.train_word_vectors
 def train_on_few(texts, *args, **kwargs):
     return right_train(texts[:200], *args, **kwargs)
 
+right_over_epochs = vectors.word_vectors_over_epochs
+
+def over_epochs_on_few(texts, *args, **kwargs):
+    return right_over_epochs(texts[:200], *args, **kwargs)
+
 vectors.train_word_vectors = train_on_few
+vectors.word_vectors_over_epochs = over_epochs_on_few
 """
 
 # Chapters 11 to 14 read a table of their own. Real rows against real ones have no accuracy; they
@@ -203,9 +209,18 @@ from embgan_edu.measure import metrics
 
 right_recall, right_coverage = metrics.recall, metrics.coverage
 metrics.recall = lambda real, synthetic: right_recall(real, synthetic, k=1)
+right_precision = metrics.precision
+metrics.precision = lambda real, synthetic: right_precision(real, synthetic, k=1)
 metrics.coverage = lambda real, synthetic: right_coverage(real, synthetic, k=1)
 """,
-        ("gaussian-coverage", "collapsed-coverage", "collapsed-recall", "fresh-coverage"),
+        (
+            "gaussian-precision",
+            "collapsed-precision",
+            "gaussian-coverage",
+            "collapsed-coverage",
+            "collapsed-recall",
+            "fresh-coverage",
+        ),
     ),
     Mutation(
         "authenticity counts the copies",
@@ -222,14 +237,7 @@ metrics.authenticity = lambda train, synthetic: 1 - right_authenticity(train, sy
         "training labels swapped, and own word vectors from two hundred texts",
         "02",
         SWAPPED_LABELS + FEW_TEXTS,
-        (
-            "glove-movie-100",
-            "glove-product-100",
-            "word2vec-movie-100",
-            "fasttext-movie-100",
-            "advantage-movie",
-            "advantage-product",
-        ),
+        ("default-movie", "default-product", "lead-movie", "lead-product", "few-behind"),
     ),
     Mutation(
         "a word list that is cut short and one line off",
@@ -249,7 +257,25 @@ def load_one_off():
 
 vectors.load_word_vectors = load_one_off
 """,
-        ("good-bad", "unknown-glove", "glove-movie-100", "glove-product-100"),
+        (
+            "good-bad",
+            "good-great",
+            "same-polarity",
+            "wrong-company",
+            "unknown-glove",
+            "unknown-few",
+        ),
+    ),
+    Mutation(
+        "a lexicon in which every word is praise",
+        "02",
+        """
+from embgan_edu.data import corpora
+
+right_lexicon = corpora.load_lexicon
+corpora.load_lexicon = lambda: {word: abs(rating) for word, rating in right_lexicon().items()}
+""",
+        ("same-polarity", "guessed-polarity", "wrong-company"),
     ),
     Mutation(
         "training labels swapped",
@@ -260,7 +286,14 @@ vectors.load_word_vectors = load_one_off
             "accuracy-product-100",
             "accuracy-movie-2000",
             "accuracy-product-2000",
+            "wrong-negation",
+            "wrong-plain",
+            "wrong-turn",
+            "wrong-against",
+            "wrong-not-against",
             "price",
+            "price-low",
+            "price-high",
             "test-loss",
             "double-extra",
         ),
@@ -269,7 +302,15 @@ vectors.load_word_vectors = load_one_off
         "the same rows in every draw",
         "03",
         with_splits("splits.select([0] * splits.n_draws)"),
-        ("spread-rows", "spread-movie-100", "paired-width", "unpaired-width"),
+        (
+            "spread-rows",
+            "spread-test",
+            "spread-movie-100",
+            "paired-width",
+            "unpaired-width",
+            "draws-logistic",
+            "undecided",
+        ),
     ),
     Mutation(
         "features twenty times too small",
@@ -277,7 +318,15 @@ vectors.load_word_vectors = load_one_off
         with_splits(
             "dataclasses.replace(splits, X_train=splits.X_train / 20, X_test=splits.X_test / 20)"
         ),
-        ("train-movie-100", "train-movie-2000", "double-cost", "leak-cost", "peek-cost"),
+        (
+            "train-movie-100",
+            "train-movie-2000",
+            "fit-long",
+            "test-long",
+            "double-cost",
+            "leak-cost",
+            "peek-cost",
+        ),
     ),
     Mutation(
         "a number of training rows that is ignored",
@@ -288,7 +337,7 @@ from embgan_edu.data import splits as protocol
 right_draw = protocol.draw_splits
 protocol.draw_splits = lambda corpus, n_train, **kwargs: right_draw(corpus, 100, **kwargs)
 """,
-        ("spread-movie-2000",),
+        ("spread-movie-2000", "spread-others-2000"),
     ),
     Mutation(
         "a classifier that starts from the same weights whatever its seed",
@@ -306,19 +355,39 @@ classifier.StackedClassifier.__init__ = start_from_seed_0
         ("spread-weights",),
     ),
     Mutation(
-        "a linear model without regularization",
+        "linear models without regularization",
         "03",
         """
-from sklearn import linear_model
+import functools
+from sklearn import discriminant_analysis, linear_model
 
 right_start = linear_model.LogisticRegressionCV.__init__
+right_fixed = linear_model.LogisticRegression.__init__
+right_lda = discriminant_analysis.LinearDiscriminantAnalysis.__init__
 
 def start_free(self, *, Cs, **kwargs):
     right_start(self, Cs=[1e6], **kwargs)
 
+@functools.wraps(right_fixed)  # scikit-learn reads the settings off the signature
+def start_fixed(self, *args, **kwargs):
+    right_fixed(self, *args, **(kwargs | {"C": 1e6}))
+
+def start_unshrunk(self, solver="svd", shrinkage=None):
+    right_lda(self, solver=solver)
+
 linear_model.LogisticRegressionCV.__init__ = start_free
+linear_model.LogisticRegression.__init__ = start_fixed
+discriminant_analysis.LinearDiscriminantAnalysis.__init__ = start_unshrunk
 """,
-        ("linear-gain",),
+        (
+            "linear-gain",
+            "fixed-gain",
+            "lda-gain",
+            "lda-product",
+            "draws-lda",
+            "floor-movie",
+            "floor-product",
+        ),
     ),
     Mutation(
         "nothing is ever trained",

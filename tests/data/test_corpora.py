@@ -13,6 +13,7 @@ from embgan_edu.data.corpora import (
     _parse_ratings,
     check_texts,
     load_corpus,
+    load_lexicon,
     read_corpus,
 )
 
@@ -214,6 +215,14 @@ def test_real_corpora_are_whole(real_data: None, name: str, negative: int, posit
     joined = "\n".join(corpus.texts)
     assert "&amp;" not in joined and "&#38;" not in joined and "\r" not in joined
     assert "Ã" not in joined  # what UTF-8 looks like when read as Latin-1
+
+
+@pytest.mark.data
+def test_the_lexicon_has_words_alone_and_both_polarities(real_data: None) -> None:
+    lexicon = load_lexicon()
+    assert len(lexicon) > 7000
+    assert all(word.isalpha() and -4 <= rating <= 4 for word, rating in lexicon.items())
+    assert lexicon["good"] > 1 and lexicon["bad"] < -1
 
 
 @pytest.mark.data

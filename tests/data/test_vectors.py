@@ -25,6 +25,7 @@ from embgan_edu.data.vectors import (
     tokenize,
     train_word_vectors,
     vectors_key,
+    word_vectors_over_epochs,
 )
 
 TEXTS = ["the film is good", "the film is bad", "a good plot", "a bad plot and a bad end"] * 5
@@ -76,6 +77,25 @@ def test_training_is_deterministic(algorithm: Any) -> None:
     assert vectors_key(first) == vectors_key(again) != vectors_key(other)
 
 
+def test_vectors_over_epochs_end_where_training_ends() -> None:
+    texts = TEXTS * 50
+    kept = word_vectors_over_epochs(iter(texts), [1, 3], dim=6)
+    last = train_word_vectors(texts, dim=6, epochs=3)
+    assert list(kept) == [1, 3]
+    assert kept[3].index_to_key == last.index_to_key
+    np.testing.assert_array_equal(kept[3].vectors, last.vectors)
+    assert np.abs(kept[1].vectors - last.vectors).max() > 1e-3
+    more = word_vectors_over_epochs(texts, [1, 2, 3], dim=6)
+    np.testing.assert_array_equal(more[1].vectors, kept[1].vectors)
+
+
+def test_vectors_over_no_epochs_are_refused() -> None:
+    with pytest.raises(ConfigError, match="epochs is empty"):
+        word_vectors_over_epochs(TEXTS, [])
+    with pytest.raises(ConfigError, match="epochs=0; expected a whole number of 1 or more"):
+        word_vectors_over_epochs(TEXTS, [0, 2])
+
+
 def test_training_does_not_depend_on_pythons_hash_seed() -> None:
     code = (
         "from embgan_edu.data.vectors import *; "
@@ -117,6 +137,7 @@ def test_words_used_alike_get_similar_vectors() -> None:
         ({"algorithm": "glove"}, "'glove'; expected 'word2vec' or 'fasttext'"),
         ({"dim": 0}, "dim=0; expected a whole number of 1 or more"),
         ({"epochs": 1.5}, "epochs=1.5; expected a whole number of 1 or more"),
+        ({"learning_rate": 0}, "learning_rate=0; expected a number above 0 and below 1"),
         ({"random_state": -1}, "random_state=-1; expected a whole number of 0 or more"),
     ],
 )
