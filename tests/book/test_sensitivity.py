@@ -327,7 +327,6 @@ linear_model.LogisticRegressionCV.__init__ = start_free
         (
             "optimal-gap",
             "ring-share",
-            "ring-groups",
             "right-way",
             "leaky-way",
             "right-spread",
