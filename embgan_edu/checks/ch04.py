@@ -33,8 +33,8 @@ LOSS = (
     Part(
         "a 0-dimensional tensor, with the value of the formula",
         lambda loss, seed: loss(normal(seed, 9), normal(seed + 1, 9) - 1),
-        "Which of the two terms wants a large logit, and which a small one? Swapped targets are "
-        "the usual mistake.",
+        "Which of the two terms wants a large logit, and which a small one? Are the targets "
+        "swapped?",
         "1 - sigmoid(l) is sigmoid(-l).",
         "Both terms are means of a logsigmoid, with a minus sign in front.",
         points=2,
@@ -123,7 +123,7 @@ STEP = (
     Part(
         "sends no gradient to the generator",
         lambda step, seed: picked(_after_a_step(step, seed), "D has moved", "gradient in G"),
-        "After backward(), the generator's parameters hold gradients. The usual mistake is a "
+        "After backward(), the generator's parameters hold gradients. Look for a "
         "missing .detach().",
         "Cut the fake rows off from the generator as soon as they are made.",
         points=2,

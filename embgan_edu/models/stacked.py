@@ -176,6 +176,27 @@ class StackedLinear(nn.Module):
         return torch.baddbmm(self.bias, x, self.weight)
 
 
+def plain_weights(network: nn.Module, draw: int = 0) -> list[Float[Tensor, "..."]]:
+    """The weights of one draw's linear layers, in the shapes and the order of ``torch.nn.Linear``.
+
+    Args:
+        network: A stacked network.
+        draw: Which draw.
+
+    Returns:
+        Of every layer the weight, ``(out_dim, in_dim)``, and the bias, ``(out_dim,)``. They are
+        views: what changes in the network is seen in them.
+
+    Example:
+        >>> network = nn.Sequential(StackedLinear(3, 2, DrawStreams(0, n_draws=4)))
+        >>> [tuple(weight.shape) for weight in plain_weights(network, draw=1)]
+        [(2, 3), (2,)]
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, StackedLinear)]
+    pairs = [(layer.weight[draw].T, layer.bias[draw, 0]) for layer in layers]
+    return [weight for pair in pairs for weight in pair]
+
+
 class SpectralLinear(StackedLinear):
     r"""A stacked linear layer whose matrix is divided by its largest singular value.
 

@@ -148,6 +148,68 @@ def plot_gains(summaries: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
+def plane(extent: float = 3.0, side: int = 61) -> Float[np.ndarray, "points 2"]:
+    """Points of a square grid around the origin, row by row from below, for :func:`plot_game`.
+
+    Args:
+        extent: The grid reaches from minus this to plus this.
+        side: Points along each side.
+
+    Example:
+        >>> plane(extent=1, side=2).tolist()
+        [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]]
+    """
+    axis = np.linspace(-extent, extent, side, dtype=np.float32)
+    return np.stack(np.meshgrid(axis, axis), axis=2).reshape(-1, 2)
+
+
+def plot_game(
+    moments: Mapping[str, tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, " points"]]],
+    real: Float[np.ndarray, "m 2"],
+    pulls: Mapping[str, Float[np.ndarray, "n 2"]] | None = None,
+    extent: float = 3.0,
+    columns: int = 3,
+) -> Figure:
+    """Draw a game in the plane at some moments: real rows, fakes, and what the discriminator says.
+
+    Its probability of "real" is a shade of gray: white is 1, and the darkest gray is 0.
+
+    Args:
+        moments: For each panel's title, the fakes, and the probability at the points of
+            :func:`plane`.
+        real: Real rows; the same ones in every panel.
+        pulls: For panels with arrows, where each fake is pulled to. Of each panel the longest arrow
+            has the same length: only the others of the panel can be compared with it.
+        extent: That of :func:`plane`.
+        columns: Panels beside each other.
+
+    Example:
+        >>> figure = plot_game({"step 1": (np.zeros((5, 2)), np.ones(61 * 61))}, np.ones((9, 2)))
+        >>> len(figure.axes)
+        1
+    """
+    rows = -(-len(moments) // columns)
+    figure = new_figure(7, 0.3 + (0.25 + 6.4 / columns) * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    square = (-extent, extent)
+    for axes, (title, (fakes, verdict)) in zip(panels, moments.items(), strict=False):
+        side = round(len(verdict) ** 0.5)
+        field = verdict.reshape(side, side)
+        axes.imshow(
+            field, extent=(*square, *square), origin="lower", cmap="gray", vmin=-0.8, vmax=1
+        )
+        axes.scatter(*real.T, s=8, color=REAL_COLOR, marker="o", label="real")
+        axes.scatter(*fakes.T, s=9, color=SYNTHETIC_COLOR, marker="^", label="synthetic")
+        if pulls and title in pulls:
+            longest = np.linalg.norm(pulls[title], axis=1).max()
+            arrows = pulls[title] / max(longest, 1e-12)
+            axes.quiver(*fakes.T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.007)
+        axes.set(title=title, xlim=square, ylim=square, xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+    for axes in panels[len(moments) :]:
+        axes.remove()
+    return figure
+
+
 def scrub(frames: Mapping[str, Figure], alt: str) -> str:
     """Return HTML that shows one of several pictures, chosen with a slider.
 

@@ -395,7 +395,12 @@ discriminant_analysis.LinearDiscriminantAnalysis.__init__ = start_unshrunk
         NOTHING_TRAINED,
         (
             "optimal-gap",
-            "jsd-learned",
+            "ring-share",
+            "right-way",
+            "leaky-way",
+            "right-spread",
+            "leaky-spread",
+            "leaky-share",
             "real-probability",
             "fake-probability",
             "spread",
@@ -418,7 +423,7 @@ def reset_too_large(self):
 torch.nn.Linear.reset_parameters = reset_too_large
 """
         + UNTRAINED_GENERATOR,
-        ("ring-100", "detach-cosine", "detach-length"),
+        ("detach-cosine", "detach-length"),
     ),
     Mutation(
         "variance taken for standard deviation in the density",
@@ -430,7 +435,7 @@ right_pdf = stats.norm.pdf
 stats.norm.pdf = lambda x, mean, deviation: right_pdf(x, mean, deviation**2)
 """
         + UNTRAINED_GENERATOR,
-        ("jsd",),
+        ("optimal-gap",),
     ),
     Mutation(
         "a GAN that hands out its training rows with the wrong label",

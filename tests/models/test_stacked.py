@@ -14,6 +14,7 @@ from embgan_edu.models.stacked import (
     StackedLinear,
     check_training_arrays,
     pick_device,
+    plain_weights,
 )
 
 
@@ -24,6 +25,18 @@ def test_linear_agrees_with_torch(n_draws, batch, dims):
     for draw in range(n_draws):
         expected = torch.nn.functional.linear(x[draw], layer.weight[draw].T, layer.bias[draw, 0])
         torch.testing.assert_close(layer(x)[draw], expected)
+
+
+def test_plain_weights_make_torchs_layers_compute_the_same():
+    streams = DrawStreams(3, n_draws=2)
+    stacked = torch.nn.Sequential(StackedLinear(4, 3, streams), StackedLinear(3, 2, streams))
+    x = streams.normal(5, 4)
+    for draw in (0, 1):
+        plain = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 2))
+        with torch.no_grad():
+            for ours, theirs in zip(plain.parameters(), plain_weights(stacked, draw), strict=True):
+                ours.copy_(theirs)
+        torch.testing.assert_close(plain(x[draw]), stacked(x)[draw])
 
 
 def test_initial_weights_are_uniform_with_torchs_bound():

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.quiver import Quiver
 from nbformat.v4 import new_code_cell, new_notebook
 
 from embgan_edu.publish.chapters import run_chapter
@@ -22,7 +23,9 @@ from embgan_edu.publish.plots import (
     REAL_COLOR,
     REFERENCE_COLOR,
     SYNTHETIC_COLOR,
+    plane,
     plot_gains,
+    plot_game,
     plot_history,
     plot_tsne,
     scrub,
@@ -106,6 +109,26 @@ def test_networks_are_gray_and_rows_have_their_color_in_the_history() -> None:
     assert colors_of(losses)["discriminator"] == {REFERENCE_COLOR}
     assert colors_of(probabilities)["real rows"] == {REAL_COLOR}
     assert colors_of(probabilities)["generated rows"] == {SYNTHETIC_COLOR}
+
+
+def test_a_game_in_the_plane_has_blue_rows_orange_fakes_and_a_gray_field() -> None:
+    points = plane(extent=2, side=5)
+    fakes = np.array([[0.0, 0.0], [1.0, 1.0]])
+    right = points[:, 0] > 0  # what the discriminator calls real
+    figure = plot_game(
+        {"a": (fakes, right.astype(float)), "b": (fakes, right.astype(float))},
+        np.ones((3, 2)),
+        pulls={"b": np.array([[0.0, 2.0], [0.0, 1.0]])},
+        extent=2,
+    )
+    plain, with_arrows = figure.axes
+    assert colors_of(plain) == {"real": {REAL_COLOR}, "synthetic": {SYNTHETIC_COLOR}}
+    (field,) = plain.images
+    assert field.get_cmap().name == "gray" and field.origin == "lower"
+    assert (np.asarray(field.get_array())[:, 3:] == 1).all()
+    assert not [c for c in plain.collections if isinstance(c, Quiver)]
+    (arrows,) = [c for c in with_arrows.collections if isinstance(c, Quiver)]
+    np.testing.assert_allclose(arrows.V, [1.0, 0.5])
 
 
 def test_gains_tell_synthetic_rows_from_rows_of_another_corpus_and_from_classifiers() -> None:
