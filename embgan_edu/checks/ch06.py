@@ -226,15 +226,22 @@ OBEDIENCE = (
         rtol=0.001,
     ),
     Part(
+        "the echo of real rows with the judge's labels, in points",
+        entry("reference"),
+        "The judge, less the stranger, on the same rows and labels.",
+        "How many of its own labels does the judge agree with?",
+        rtol=0.001,
+    ),
+    Part(
         "what the echo says",
         entry("means"),
         "The stranger errs as well: on real rows it misses about every third label.",
-        "The judge is frozen, and never learns from synthetic rows.",
+        "No generator has touched the real rows. Which of the two echoes is larger?",
         options=(
             "29 % of the labels are wrong",
             "26 % of the labels are wrong",
-            "an equally good classifier does not share this much of the agreement",
-            "the judge has learned the synthetic rows by heart",
+            "the labels are the judge's opinion, on rows that are clearer than real ones",
+            "the generator has made the labels worse than the judge would have",
         ),
     ),
     Part(
@@ -261,20 +268,28 @@ OBEDIENCE = (
         ),
     ),
     Part(
-        "why there is no gain",
+        "when rows without news can help",
         entry("gain"),
-        "Follow the chain: who in it has ever seen another review?",
+        "A classifier errs by bias and by variance. Which of them can fall without news?",
+        "The fitted Gaussian of the chapter's toy: what made its rows useful?",
         options=(
-            "the weight of the verdict is too small",
-            "the judge's agreement is still below 100 %",
-            "the judge knows nothing that is not in the rows the final classifier gets",
-            "the generator never sees the judge's weights",
+            "no: what holds no news cannot help",
+            "yes, if the generator makes a true assumption that the classifier does not make",
+            "yes, if there are rows enough",
+            "yes, if a judge agrees with all of their labels",
         ),
+    ),
+    Part(
+        "where the gain ends, in points",
+        entry("end"),
+        "Among rows without number the real ones no longer count. Who trains the classifier then?",
+        "A gain is against the real rows alone.",
+        rtol=0.001,
     ),
 )
 
 EXERCISES = (
     Exercise("ex06-1", "Repair the free generator", "write", "standard", 20, FREE_LABEL),
     Exercise("ex06-2", "A judge fresh from training", "write", "standard", 25, FRESH_JUDGE),
-    Exercise("ex06-3", "Obedience", "explain", "routine", 15, OBEDIENCE),
+    Exercise("ex06-3", "Obedience", "explain", "standard", 20, OBEDIENCE),
 )

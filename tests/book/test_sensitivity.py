@@ -564,7 +564,10 @@ gan.GAN.sample = hand_out
             "trts-with",
             "tstr-with",
             "gain-with",
+            "gain-with-1000",
             "step-up",
+            "step-up-low",
+            "step-up-high",
             "vendi-without",
             "vendi-with",
             "stranger-with",
@@ -572,11 +575,64 @@ gan.GAN.sample = hand_out
         ),
     ),
     Mutation(
+        "a GAN that hands out its training rows, mislabeled where it has no judge",
+        "06",
+        """
+from embgan_edu.models import gan
+from embgan_edu.models.baselines import Memorizer
+
+def remember(self, X, y, classifier=None, after_step=None, progress=False):
+    self.rows = Memorizer().fit(X, y)
+    return self
+
+def hand_out(self, n, label=None, random_state=0):
+    X, y = self.rows.sample(n, label, random_state)
+    return X, y if self.config.consistency > 0 else 1 - y
+
+gan.GAN.fit = remember
+gan.GAN.sample = hand_out
+""",
+        ("trts-without", "step-up", "relabel-up", "stranger-without"),
+    ),
+    Mutation(
+        "a class Gaussian that hands out its training rows",
+        "06",
+        UNTRAINED_GENERATOR
+        + """
+from embgan_edu.models import baselines
+
+baselines.ClassGaussian._rows = baselines.Memorizer._rows
+""",
+        ("toy-fitted", "linear-gain"),
+    ),
+    Mutation(
+        "least squares that ignores the covariance",
+        "06",
+        UNTRAINED_GENERATOR
+        + """
+import numpy as np
+
+np.linalg.solve = lambda matrix, right_hand: right_hand
+""",
+        ("toy-fitted", "toy-biased", "linear-real", "linear-gain"),
+    ),
+    Mutation(
         "test labels that belong to other rows",
         "06",
         with_splits("dataclasses.replace(splits, y_test=np.roll(splits.y_test, 1, axis=1))")
         + UNTRAINED_GENERATOR,
-        ("trts-without", "stranger-real", "stranger-without"),
+        (
+            "trts-without",
+            "judge-right",
+            "linear-real",
+            "linear-shrunk",
+            "linear-gain",
+            "noise-tstr",
+            "stranger-real",
+            "stranger-without",
+            "stranger-clear",
+            "echo-judged",
+        ),
     ),
     Mutation(
         "a pretraining that trains nothing",

@@ -137,10 +137,12 @@ def label_ignored(G, D, judge, *rest):
 OBEDIENCE = {
     "push": 16,
     "echo": 26,
-    "means": "an equally good classifier does not share this much of the agreement",
+    "reference": 34,
+    "means": "the labels are the judge's opinion, on rows that are clearer than real ones",
     "examiner": "a classifier trained on as many other real rows",
     "fool": "the generator is rewarded for agreement, whether the judge is right or not",
-    "gain": "the judge knows nothing that is not in the rows the final classifier gets",
+    "gain": "yes, if the generator makes a true assumption that the classifier does not make",
+    "end": -2,
 }
 
 wrong("ex06-3", "who can show it", "The twin shares", name="the twin for the stranger")(
@@ -151,4 +153,16 @@ wrong("ex06-3", "what the echo says", "The stranger errs too", name="a count of 
 )
 wrong("ex06-3", "the echo, in points", "on the same rows", name="made rows against real rows")(
     OBEDIENCE | {"echo": 32.0}
+)
+wrong(
+    "ex06-3",
+    "the echo of real rows with the judge's labels, in points",
+    "all of its own labels",
+    name="the judge on the right labels",
+)(OBEDIENCE | {"reference": -1})
+wrong("ex06-3", "when rows without news can help", "lowers the variance", name="no news, no gain")(
+    OBEDIENCE | {"gain": "no: what holds no news cannot help"}
+)
+wrong("ex06-3", "where the gain ends, in points", "count less", name="the gain of 100 rows")(
+    OBEDIENCE | {"end": 1}
 )
