@@ -526,7 +526,13 @@ gan.GAN.sample = hand_out
         "no label smoothing",
         "09",
         ignored("label_smoothing"),
-        ("sure-one", "pull-rows-two"),
+        ("pull-rows-two",),
+    ),
+    Mutation(
+        "no noise on the real rows",
+        "09",
+        ignored("noise"),
+        ("sure-one",),
     ),
     Mutation(
         "of fifty training steps only one is made",
