@@ -129,16 +129,15 @@ gan.GAN.sample = hand_out
 """
 )
 
-NOTHING_TRAINED = (
-    UNTRAINED_GENERATOR
-    + """
+NOTHING_LEARNED = """
 import torch
 
 from embgan_edu.models import training
 
 torch.optim.Adam.step = training.DrawAdam.step = lambda self, closure=None: None
 """
-)
+
+NOTHING_TRAINED = UNTRAINED_GENERATOR + NOTHING_LEARNED
 
 # Chapters that train in a loop of their own count the steps with the package.
 ONE_STEP_OF_FIFTY = """
@@ -494,9 +493,9 @@ gan.GAN.sample = hand_out
         ("parent-1", "parent-2"),
     ),
     Mutation(
-        "of fifty training steps only one is made",
+        "networks that never learn",
         "08",
-        ONE_STEP_OF_FIFTY,
+        NOTHING_LEARNED,
         (
             "gap-none",
             "gap-once",
@@ -506,15 +505,35 @@ gan.GAN.sample = hand_out
             "rv-fresh",
             "rt-none",
             "rt-fresh",
+        ),
+    ),
+    Mutation(
+        "of fifty training steps only one is made",
+        "08",
+        ONE_STEP_OF_FIFTY + UNTRAINED_GENERATOR,
+        (
             "gap-tuned",
             "recall-none",
             "recall-03",
-            "recall-blurred",
             "coverage-none",
             "coverage-03",
-            "coverage-blurred",
-            "vendi-blurred",
         ),
+    ),
+    Mutation(
+        "finished rows blurred five times as much",
+        "08",
+        """
+from embgan_edu.study import controls
+
+right_start = controls.Blurred.__init__
+
+def start_five_times(self, sampler, scale):
+    right_start(self, sampler, 5 * scale)
+
+controls.Blurred.__init__ = start_five_times
+""",
+        ("recall-blurred", "coverage-blurred", "vendi-blurred"),
+        weights=True,
     ),
     Mutation(
         "copies of the training rows with the wrong label",
@@ -526,19 +545,19 @@ gan.GAN.sample = hand_out
         "no label smoothing",
         "09",
         ignored("label_smoothing"),
-        ("pull-rows-two",),
-    ),
-    Mutation(
-        "no noise on the real rows",
-        "09",
-        ignored("noise"),
-        ("sure-one",),
+        ("real-one",),
     ),
     Mutation(
         "of fifty training steps only one is made",
         "09",
         ONE_STEP_OF_FIFTY,
-        ("pull-rows-one", "recall-two", "coverage-two"),
+        ("recall-two",),
+    ),
+    Mutation(
+        "no noise on the real rows",
+        "09",
+        ignored("noise"),
+        ("coverage-two",),
     ),
     Mutation(
         "nothing is ever trained",
@@ -551,6 +570,7 @@ gan.GAN.sample = hand_out
             "sure-none",
             "pull-rows-none",
             "pull-rows-one",
+            "pull-rows-two",
             "fake-two",
         ),
     ),
