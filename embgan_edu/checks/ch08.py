@@ -42,11 +42,11 @@ NOISE_SUMS = (
         rtol=0.005,
     ),
     Part(
-        "the level at which the noise has length 5",
-        entry("level"),
-        "The length of the noise grows with the square root of the number of features.",
-        "For a level of 0.3 the chapter has a length of 2.1.",
-        rtol=0.01,
+        "probability that the noisy copy is nearer to the other row",
+        entry("crossing"),
+        "Only the noise along the line between the two rows counts, in any number of features.",
+        "The copy must get past the middle of the line: further than half of the distance.",
+        rtol=0.02,
     ),
 )
 

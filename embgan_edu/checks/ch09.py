@@ -53,7 +53,7 @@ ABOVE_FLOOR = (
     Part(
         "pushes fake logits as without smoothing",
         lambda loss, seed: _push(loss, seed, normal(seed, ROWS), 1),
-        "The fakes are smoothed as well. This is the mistake that everyone makes.",
+        "The fakes are smoothed as well: that is two-sided smoothing.",
         "The slope with respect to a fake logit is sigmoid(l) over the number of rows, whatever "
         "the smoothing.",
         points=2,

@@ -5,7 +5,7 @@ import torch
 from bank import right, wrong
 from sklearn.metrics import roc_auc_score
 
-SUMS = {"seen": 1.25, "real only": 1.5625, "both": 1, "passes": 0.4, "level": 0.7071}
+SUMS = {"seen": 1.25, "real only": 1.5625, "both": 1, "passes": 0.4, "crossing": 0.1056}
 
 wrong(
     "ex08-1",
@@ -27,6 +27,13 @@ wrong(
     "frozen",
     name="counts the frozen noise",
 )({**SUMS, "passes": 0.5})
+
+wrong(
+    "ex08-1",
+    "probability that the noisy copy is nearer to the other row",
+    "half of the distance",
+    name="goes all the way to the neighbor",
+)({**SUMS, "crossing": 0.0062})
 
 FIRST = "in the first step: centered, with standard deviation `start`"
 LATER = "after a quarter, a half, and three quarters of the way: as much less"
