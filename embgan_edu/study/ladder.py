@@ -237,19 +237,19 @@ def long(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     counts = [name for name in PART_METRICS if name in table]
     if counts:
-        tested = 100 * table[counts].sum(axis=1) / table["accuracy"]  # test rows of a draw
-        table[counts] = table[counts].mul(100 * PARTS / tested, axis=0)
+        right = table[counts].sum(axis=1).replace(0, 1)  # where none is right, all parts are 0
+        table[counts] = table[counts].mul(PARTS * table["accuracy"] / right, axis=0)
     return table.melt(list(KEYS), var_name="metric").dropna(subset="value")
 
 
 def verdict(summary: pd.DataFrame) -> str:
     """Say in one sentence whether the whole recipe helped on one corpus.
 
-    Args:
-        summary: What :func:`embgan_edu.measure.evaluation.summarize` returned.
-
     Where the mean of two classifiers or judged noise was run as well, a second sentence says what
     they gained: what can be had from the same texts without a generator.
+
+    Args:
+        summary: What :func:`embgan_edu.measure.evaluation.summarize` returned.
 
     Example:
         >>> rows = {"gain": [0.0, 1.2], "gain_low": [-0.5, 0.4], "gain_high": [0.5, 2.0]}

@@ -219,6 +219,14 @@ def test_a_factorial_is_every_set_of_changes_and_a_rung_is_one_of_them():
     assert not set(FACTORIAL) & set(METHODS)
 
 
+def test_a_draw_that_gets_nothing_right_keeps_its_place():
+    """Trap: 0 of 0; the draw would drop out of the table without a word."""
+    rows = {"corpus": "a", "n_train": 9, "method": "m", "draw": [0, 1], "accuracy": [0.0, 50.0]}
+    table = pd.DataFrame(rows | {name: [0.0, 5.0] for name in PART_METRICS})
+    parts = ladder.long(table).query("metric in @PART_METRICS").groupby("draw")["value"].mean()
+    assert parts.tolist() == [0, 50]
+
+
 def test_every_rung_is_a_method():
     assert set(LADDER) <= set(METHODS) and len(set(METHODS)) == len(METHODS)
 
