@@ -57,6 +57,10 @@ BASELINES: dict[str, Callable[[], Sampler]] = {
     "class Gaussian": ClassGaussian,
 }
 STORED = results_dir() / "ladder.csv"  # the whole grid, as chapter 10 publishes it
+FACTORS = results_dir() / "factorial.csv"  # every set of changes
+LOCKBOX = results_dir() / "lockbox.csv"  # the settled methods on editorial sentences
+OWN_MIX = results_dir() / "own_mix.csv"  # every method at the mix chosen for it
+MIXES = results_dir() / "mixes.csv"  # all mixes, summarized
 BEYOND = results_dir() / "beyond.csv"  # the methods of chapters 11 to 14
 METHODS = (*BASELINES, REAL_TWEETS, *LADDER, *ABLATION, *controls.METHODS)
 OTHERS: dict[str, Method] = controls.METHODS | beyond.METHODS
