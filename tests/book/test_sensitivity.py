@@ -188,6 +188,13 @@ def read_exchanged(path=None):
 ladder.read_table = read_exchanged
 """
 
+ALL_PRAISE = """
+from embgan_edu.data import corpora
+
+right_lexicon = corpora.load_lexicon
+corpora.load_lexicon = lambda: {word: abs(rating) for word, rating in right_lexicon().items()}
+"""
+
 
 def stored_figures(chapter: str, *computed: str) -> tuple[str, ...]:
     """What no training seed moves, less what is computed all the same: from a stored table."""
@@ -268,12 +275,7 @@ vectors.load_word_vectors = load_one_off
     Mutation(
         "a lexicon in which every word is praise",
         "02",
-        """
-from embgan_edu.data import corpora
-
-right_lexicon = corpora.load_lexicon
-corpora.load_lexicon = lambda: {word: abs(rating) for word, rating in right_lexicon().items()}
-""",
+        ALL_PRAISE,
         ("same-polarity", "guessed-polarity", "wrong-company"),
     ),
     Mutation(
@@ -785,20 +787,26 @@ right_read = ladder.read_table
 
 def read_mixed(path=None):
     table, about = right_read(path)
-    names = ["real only", *ladder.METHODS]
+    names = list(table.dropna(subset=["accuracy"])["method"].unique())
     # Neighbors on the ladder are alike; nine places on, no stored figure stays where it was.
-    following = dict(zip(names, names[9:] + names[:9]))
+    following = dict(zip(names, names[9 % len(names):] + names[: 9 % len(names)]))
     return table.assign(method=table["method"].replace(following)).fillna(0.0), about
 
 ladder.read_table = read_mixed
 """,
-        stored_figures("ch10"),
+        stored_figures("ch10", "lexicon-movie", "lexicon-product"),
     ),
     Mutation(
         "copies of the training rows with the wrong label",
         "10",
         MISLABELED_COPIES,
-        ("live-movie", "live-product", "off-movie", "off-product", "topic-gain"),
+        ("live-movie", "live-product", "topic-gain"),
+    ),
+    Mutation(
+        "a lexicon in which every word is praise",
+        "10",
+        ALL_PRAISE,
+        ("lexicon-movie", "lexicon-product"),
     ),
     Mutation(
         "a generator that is not trained",
