@@ -297,7 +297,7 @@ def over_draws_alone(accuracy, method):
 
 @wrong("ex10-5", VERDICT, "holds zero is taken for no difference")
 def zero_means_no_difference(accuracy, method):
-    rival, mean, low, high, _ = by_the_package(accuracy, method)
+    rival, mean, _, high, _ = by_the_package(accuracy, method)
     return rival, mean, *judged(mean, high - mean, margin=np.inf)
 
 
