@@ -254,8 +254,8 @@ LADDER_CLAIMS = (
         "Your table has one number per draw of each method. What differs from draw to draw, and "
         "what would only show in numbers for each part of the test texts?",
         options=(
-            "other draws of the same texts, with the same pretrained networks",
-            "other draws, other pretrained networks, and other test texts",
+            "other draws of the same texts",
+            "other draws, and other test texts",
             "texts from another source",
         ),
     ),

@@ -298,7 +298,7 @@ def ladder(gains, seed=4, draws=DRAWS, without=""):
             t_interval(accuracy["+ consistency"] - accuracy["+ batch norm"]), *words
         ),
         "diversity": lies(t_interval(variety[top] - variety["vanilla GAN"]), *words),
-        "interval": "other draws of the same texts, with the same pretrained networks",
+        "interval": "other draws of the same texts",
         "best rung": "looks better than it is, since luck had several chances",
         "credit": "what the judge knows, since noise carries it as well",
     }
