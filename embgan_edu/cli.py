@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
     ladder = commands.add_parser(
         "ladder",
-        help="run the ladder: baselines, every rung, and the ablation",
+        help="run the ladder: baselines, every rung, the ablation, and the controls",
         description="Run the whole ladder on a domain of the book or on your own labeled "
         "texts. What is done is kept: a run that was stopped goes on where it was.",
     )
@@ -179,8 +179,8 @@ def _ladder(options: argparse.Namespace) -> int:
         if target.label_names != source.label_names:
             print(
                 f"The labels of {target.name!r} are {', '.join(target.label_names)}, not "
-                f"{', '.join(source.label_names)}: the tweets cannot help, so the ladder has no "
-                "pretraining.\n"
+                f"{', '.join(source.label_names)}: the tweets cannot help, so what reads them is "
+                "left out: pretraining, their judge, and most controls.\n"
             )
         for n_train in dict.fromkeys(options.n_train):
             tables.append(

@@ -396,7 +396,7 @@ HONEST_STEPS = (
     ),
 )
 
-# --- ex07-4: another share of positive texts ------------------------------------------------------
+# --- ex07-4: two votes, no generator -------------------------------------------------------------
 
 
 class _Bayes:

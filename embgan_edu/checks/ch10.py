@@ -9,6 +9,7 @@ from scipy import stats
 
 from embgan_edu.checks.engine import Exercise, Part, Probe, entry
 from embgan_edu.checks.inputs import uniform
+from embgan_edu.measure.paired import NETWORKS, PARTS
 
 METHOD, OTHER, ALONE = "+ smoothing", "real tweets", "real only"
 FEW, BETWEEN, MANY = 50, 100, 500
@@ -261,7 +262,7 @@ TWO_TABLES = (
         "what A and B bring together beyond their sum",
         entry("together"),
         "What do A and B together add to the plain GAN, and what does each add alone?",
-        "It is also the difference of the two answers above.",
+        "An interaction is also the difference of the two answers above.",
         atol=0.01,
     ),
     Part(
@@ -295,9 +296,103 @@ TWO_TABLES = (
     ),
 )
 
+# --- ex10-5: the strongest rival -----------------------------------------------------------------
+
+LEAST, SOME = 0.1, 0.6  # how far networks and parts move a difference, to either side
+
+
+def _compared(
+    seed: int, lead: float, networks: float = LEAST, parts: float = LEAST
+) -> dict[str, np.ndarray]:
+    """Accuracies of some methods, one of them ahead of all others by ``lead``, or behind them.
+
+    The difference from the rival has exactly this mean. Half of the networks move it up and half
+    of them down, and so do the parts.
+    """
+    rng = np.random.default_rng(seed)
+    draws = 2 * NETWORKS
+    luck = rng.normal(0, 3, (draws, 1)) + rng.normal(0, 4, PARTS)
+    signs = [rng.permutation(np.resize([1.0, -1.0], many)) for many in (NETWORKS, PARTS)]
+    noise = rng.normal(0, 0.1, (draws, PARTS))
+    moved = networks * np.tile(signs[0], 2)[:, None] + parts * signs[1] + noise - noise.mean()
+    rival = 65 + luck
+    found = {
+        ALONE: rival - 3 + rng.normal(0, 0.3, rival.shape),
+        "second": rival - 0.8 + rng.normal(0, 0.3, rival.shape),
+        METHOD: rival + lead + moved,
+        "strongest": rival,
+        OTHER: rival - 1.5 + rng.normal(0, 0.3, rival.shape),
+    }
+    return {name: np.asarray(values) for name, values in found.items()}
+
+
+def _rivals(answer: Callable[..., Any], seed: int) -> list[str]:
+    """The rival of a method that is ahead of all, and of one that is behind some."""
+    return [str(answer(_compared(seed, lead), METHOD)[0]) for lead in (2.0, -1.0)]
+
+
+def _found(answer: Callable[..., Any], table: dict[str, np.ndarray]) -> np.ndarray:
+    """Mean difference, and what the interval holds below and above it."""
+    _, mean, low, high, _ = answer(table, METHOD)
+    return np.array([mean, mean - low, high - mean], dtype=float)
+
+
+# Of each verdict how far the method is ahead, and what moves the difference.
+VERDICTS: dict[str, tuple[str, dict[str, float]]] = {
+    "far behind": ("worse", {"lead": -2.0, "parts": SOME}),
+    "ahead by little, and surely": ("better", {"lead": 0.3}),
+    "near, and surely": ("no more than half a point apart", {"lead": 0.05}),
+    "ahead, and more on some reviews": ("no difference shown", {"lead": 0.6, "parts": 1.5}),
+    "ahead, and more with some networks": ("no difference shown", {"lead": 0.6, "networks": 1.5}),
+    "near, and nobody knows": ("no difference shown", {"lead": 0.0, "parts": 1.0}),
+}
+
+
+def _verdicts(answer: Callable[..., Any], seed: int) -> dict[str, str]:
+    return {
+        name: str(answer(_compared(seed, **settings), METHOD)[4])
+        for name, (_, settings) in VERDICTS.items()
+    }
+
+
+STRONGEST_RIVAL = (
+    Part(
+        "the rival: the best of the others",
+        _rivals,
+        "The largest mean of all methods but the one that is compared. Did you compare it with "
+        "'real only', or with itself?",
+        expected=["strongest", "strongest"],
+    ),
+    Part(
+        "the mean difference, method minus rival",
+        lambda answer, seed: float(_found(answer, _compared(seed, -0.7))[0]),
+        "Method minus rival. Below zero, the rival is ahead.",
+        expected=-0.7,
+    ),
+    Part(
+        "the interval, to either side of the mean",
+        lambda answer, seed: _found(answer, _compared(seed, 0.4, networks=SOME, parts=SOME))[1:],
+        "The reviews of a part belong together, and so do the draws of a network. An interval over "
+        "draws alone leaves the test reviews out.",
+        "paired_difference takes arrays of shape (draws, parts) as they are. Take no mean before.",
+        points=2,
+        like=np.zeros(2),
+    ),
+    Part(
+        "the verdict",
+        _verdicts,
+        "Zero first: an interval that leaves it out is 'better' or 'worse', however small the "
+        "difference.",
+        "An interval that holds zero shows no more than half a point only if both of its ends do.",
+        points=2,
+        expected={name: verdict for name, (verdict, _) in VERDICTS.items()},
+    ),
+)
+
 EXERCISES = (
     Exercise("ex10-1", "Does the gain fade?", "write", "standard", 20, FADING_GAIN),
     Exercise("ex10-2", "A rank correlation over draws", "write", "open", 30, RANK_CORRELATION),
     Exercise("ex10-3", "A family of comparisons", "write", "standard", 25, FAMILY),
     Exercise("ex10-4", "Read two tables at once", "explain", "standard", 15, TWO_TABLES),
+    Exercise("ex10-5", "The strongest rival", "write", "open", 30, STRONGEST_RIVAL),
 )

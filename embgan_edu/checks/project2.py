@@ -112,7 +112,7 @@ FOUR_VERDICTS = (
         _verdicts(_four_draws, "unsure", "sure"),
         "With few draws 1.96 is too small a factor, and n below the line too large a number: "
         "Student's t, and n - 1.",
-        "paired_difference of embgan_edu.data.splits does both.",
+        "paired_difference of embgan_edu.measure.paired does both.",
         expected={"unsure": "undecided", "sure": "gain"},
     ),
 )

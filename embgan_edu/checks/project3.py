@@ -16,16 +16,20 @@ from embgan_edu.checks.tables import (
     SIMPLE,
     TABLE_HINTS,
     Answer,
+    complaints,
     gaps,
     impossible,
     joined,
     labels_agree,
     made_up_table,
     missing_methods,
+    need,
     paired,
     parts_about_gains,
     per_draw,
+    read_claims,
     read_table,
+    wrong_conclusion,
     wrong_word,
 )
 from embgan_edu.study.recipe import LADDER, NEED_CORPUS
@@ -103,7 +107,10 @@ CHOICE = (
 RUNG_TABLE = ("n_train", "method", "draw", "accuracy", "vendi_ratio")
 FROM_SCRATCH = tuple(name for name, changes in LADDER.items() if not NEED_CORPUS & {*changes})
 PRETRAINED = tuple(name for name, changes in LADDER.items() if "pretraining" in changes)
-YARDSTICK = "real tweets"
+RESTARTS = "ten restarts"
+READERS = ("real tweets", "judged noise", "mean of two")  # know the tweets, and have no generator
+CLASSIFIERS = (RESTARTS, "mean of two")  # make no rows
+RIVALS = ("class Gaussian", RESTARTS, *READERS)
 DOUBLED = 2 * BEFORE
 
 
@@ -134,14 +141,16 @@ def _top(wide: pd.DataFrame) -> str:
 
 def _ladder_is_whole(answer: Answer, seed: int) -> dict[str, Any]:
     table, rows = _ladder(answer), _rows_at_100(answer)
-    needed = [ALONE, *SIMPLE, *FROM_SCRATCH]
-    if set(rows["method"]) & {YARDSTICK, *PRETRAINED}:  # the labels are those of the tweets
-        needed += [*PRETRAINED, YARDSTICK]
+    needed = [ALONE, *SIMPLE, RESTARTS, *FROM_SCRATCH]
+    if set(rows["method"]) & {*READERS, *PRETRAINED}:  # the labels are those of the tweets
+        needed += [*PRETRAINED, *READERS]
     doubled = table[table["n_train"] == DOUBLED]
     return {
         "missing methods": missing_methods(rows, needed),
         "real only with 200 rows": ALONE in set(doubled["method"]),
-        "missing numbers": joined(gaps(table, "accuracy") + gaps(rows, "vendi_ratio", [ALONE])),
+        "missing numbers": joined(
+            gaps(table, "accuracy") + gaps(rows, "vendi_ratio", [ALONE, *CLASSIFIERS])
+        ),
         "impossible": impossible(table, accuracy=100, vendi_ratio=50),
     }
 
@@ -180,13 +189,19 @@ def _statement(
     return probe
 
 
-def _yardstick(wide: pd.DataFrame) -> str:
-    return YARDSTICK if YARDSTICK in wide else "class Gaussian"
+def _rivals(answer: Answer, seed: int) -> str:
+    claims, wide = read_claims(answer, "rivals"), per_draw(_rows_at_100(answer))
+    rivals = [name for name in RIVALS if name in wide]
+    need(wide, *RIVALS[:2])
+    top = _top(wide)
+    return complaints(
+        {name: wrong_conclusion(claims.get(name), paired(wide, top, name)) for name in rivals}
+    )
 
 
 YOUR_LADDER = (
     Part(
-        "a whole table, with every baseline and every rung",
+        "a whole table, with every baseline, control and rung",
         _ladder_is_whole,
         *TABLE_HINTS,
         points=2,
@@ -212,11 +227,13 @@ YOUR_LADDER = (
 
 LADDER_CLAIMS = (
     Part(
-        "the top rung beats the yardstick",
-        _statement("yardstick", lambda wide: (_top(wide), _yardstick(wide))),
+        "the top rung against its rivals, by the rule",
+        _rivals,
         "Two intervals against 'real only' do not answer it. Take the difference of the two "
-        "methods, draw by draw.",
-        "The yardstick is 'real tweets' where your table has them, and else 'class Gaussian'.",
+        "methods, draw by draw: top rung minus rival.",
+        "Zero first: an interval that leaves it out is 'better' or 'worse'. Only then look whether "
+        "both ends are within half a point.",
+        points=2,
         expected=AGREE,
     ),
     Part(
@@ -234,10 +251,11 @@ LADDER_CLAIMS = (
     Part(
         "what the intervals are about",
         entry("interval"),
-        "What differs from one row of your table to the next?",
+        "Your table has one number per draw of each method. What differs from draw to draw, and "
+        "what would only show in numbers for each part of the test texts?",
         options=(
-            "other draws from my corpus, with the same training seed",
-            "other training seeds",
+            "other draws of the same texts",
+            "other draws, and other test texts",
             "texts from another source",
         ),
     ),
@@ -249,6 +267,17 @@ LADDER_CLAIMS = (
             "is fair, since all rungs had the same draws",
             "looks better than it is, since luck had several chances",
             "looks worse than it is, since a family needs wider intervals",
+        ),
+    ),
+    Part(
+        "what to give the credit for a gain that judged noise has as well",
+        entry("credit"),
+        "What do the two kinds of rows have in common?",
+        "The noise never saw a text. Where do its labels come from?",
+        options=(
+            "the generator, since its rows are more like real texts",
+            "what the judge knows, since noise carries it as well",
+            "luck, since the two differ by so little",
         ),
     ),
 )
@@ -263,5 +292,5 @@ EXERCISES = (
         CHOICE,
     ),
     Exercise("project3-2", "Your ladder", "diagnose", "open", 60, YOUR_LADDER),
-    Exercise("project3-3", "What your ladder says", "explain", "open", 20, LADDER_CLAIMS),
+    Exercise("project3-3", "What your ladder says", "explain", "open", 30, LADDER_CLAIMS),
 )

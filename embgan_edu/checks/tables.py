@@ -24,6 +24,9 @@ ALONE = "real only"
 SIMPLE = ("jitter", "SMOTE", "class Gaussian")
 POINTS = 0.06  # how far a claim may be off, in points of accuracy, so that rounding does no harm
 ROUNDING = 0.02  # a bound that is this near to zero may be on either side of it
+BETTER, WORSE = "better", "worse"
+NEAR, OPEN = "no more than half a point apart", "no difference shown"
+MARGIN = 0.5  # points: what is nearer to zero with its whole interval counts as no difference
 AGREE = "all agrees with the table"
 NOTHING = "nothing"
 DRAWS_ARE_FINE = dict.fromkeys(
@@ -31,7 +34,8 @@ DRAWS_ARE_FINE = dict.fromkeys(
 )
 
 TABLE_HINTS = (
-    "Is a baseline or a rung missing? Paste all that the helper cell prints, the header too.",
+    "Is a baseline, a control or a rung missing? Paste all that the helper cell prints, the header "
+    "too.",
     "Accuracies are in percent. Leave empty what does not apply; write no zero there.",
 )
 DRAW_HINTS = (
@@ -434,6 +438,41 @@ def wrong_word(claim: Any, pair: PairedDifference, above: str, below: str) -> st
     if pair.low > 0 or pair.high < 0:
         where = f"lies {'above' if pair.low > 0 else 'below'} zero"
     return f"{claim!r}, but the interval {where}"
+
+
+def wrong_conclusion(claim: Any, pair: PairedDifference) -> str:
+    """Say what is wrong with a conclusion by the book's rule, or return an empty text.
+
+    Two methods differ where the interval leaves out zero. They are no more than half a point apart
+    where the whole interval is nearer to zero than that. Else no difference is shown.
+
+    Args:
+        claim: One of the four conclusions.
+        pair: The difference that it is about. A bound near zero or near half a point may lie on
+            either side of it.
+
+    Example:
+        >>> wrong_conclusion("no difference shown", PairedDifference(1.2, 0.3, 2.1, n=8))
+        "'no difference shown', but the interval lies above zero"
+    """
+    if claim not in (BETTER, WORSE, NEAR, OPEN):
+        return f"expected {BETTER!r}, {WORSE!r}, {NEAR!r}, or {OPEN!r}"
+    shifts = (-ROUNDING, 0.0, ROUNDING)
+    if claim in {_conclude(pair.low + a, pair.high + b) for a in shifts for b in shifts}:
+        return ""
+    where = {
+        BETTER: "lies above zero",
+        WORSE: "lies below zero",
+        NEAR: "holds zero, and both ends are nearer to it than half a point",
+        OPEN: "holds zero, and an end of it is half a point away or more",
+    }
+    return f"{claim!r}, but the interval {where[_conclude(pair.low, pair.high)]}"
+
+
+def _conclude(low: float, high: float) -> str:
+    if low > 0 or high < 0:
+        return BETTER if low > 0 else WORSE
+    return NEAR if max(-low, high) < MARGIN else OPEN
 
 
 def labels_agree(claim: Any, truth: float | None) -> bool:

@@ -224,9 +224,10 @@ class ClassGaussian(Baseline):
 class RealPool(Memorizer):
     """Real examples of another corpus, each at most once while there are enough.
 
-    Adding them is the honest upper reference for a model that learned from that corpus. The labels
-    follow the frequencies of the rows that it is fitted to, not those of the pool: of the tweets
-    two thirds are positive, and that alone would cost accuracy on reviews.
+    Adding them is a reference for a model that learned from that corpus, and no upper bound: a
+    classifier that weighs the two corpora makes more of the same rows. The labels follow the
+    frequencies of the rows that it is fitted to, not those of the pool: of the tweets two thirds
+    are positive, and that alone would cost accuracy on reviews.
 
     Args:
         X: The other corpus in the units of each draw, as ``splits.standardize(corpus)`` gives it.

@@ -10,9 +10,9 @@ The generator :math:`G(z, y)` turns noise and a label into an embedding. The dis
 minimizes the non-saturating form :math:`-\log \sigma(D(G(z, y), y))` instead (Goodfellow et al.,
 2014, section 3), because the other form has almost no gradient while D wins.
 
-Four changes make the generated rows useful (Gupta, 2019): a classifier's verdict on the generated
-rows, a start from a GAN that was trained on another corpus, fresh noise on the real rows at every
-pass, and one-sided label smoothing. Each is one field of the settings or one argument of ``fit``.
+Four changes are those of Gupta (2019): a classifier's verdict on the generated rows, a start from a
+GAN that was trained on another corpus, fresh noise on the real rows at every pass, and one-sided
+label smoothing. Each is one field of the settings or one argument of ``fit``.
 What came after that paper is the rest of the fields: other losses and penalties
 (:mod:`embgan_edu.models.losses`), spectral normalization, packing, and averaged weights.
 

@@ -4,6 +4,8 @@ import numpy as np
 from bank import right, wrong
 from scipy import stats
 
+from embgan_edu.measure.paired import paired_difference
+
 ALONE = "real only"
 MEAN = "the mean: gain with few rows minus gain with many"
 INTERVAL = "the interval, to either side of the mean"
@@ -241,3 +243,78 @@ wrong(
 wrong("ex10-4", "how many draws halve the interval", "doubled", name="twice the draws")(
     READING | {"draws": 32}
 )
+
+RIVAL = "the rival: the best of the others"
+DIFFERENCE = "the mean difference, method minus rival"
+VERDICT = "the verdict"
+
+
+def best_of_the_others(accuracy, method):
+    others = [(np.mean(values), name) for name, values in accuracy.items() if name != method]
+    return max(others)[1]
+
+
+def spread(d, axis):
+    """Variance of the mean where the groups are those of an axis, 0 networks or 1 parts."""
+    groups = d.mean(axis=1 - axis)
+    return groups.var(ddof=1) / len(groups)
+
+
+def judged(mean, half, margin=0.5):
+    low, high = mean - half, mean + half
+    if low * high > 0:
+        return low, high, "better" if mean > 0 else "worse"
+    sure = max(abs(low), abs(high)) < margin
+    return low, high, "no more than half a point apart" if sure else "no difference shown"
+
+
+@right("ex10-5")
+def by_networks_and_parts(accuracy, method):
+    rival = best_of_the_others(accuracy, method)
+    d = accuracy[method] - accuracy[rival]
+    d = d.reshape(-1, 8, d.shape[1]).mean(axis=0)  # one number for each network and part
+    both = d.var(ddof=1) / d.size
+    ways = spread(d, 0), spread(d, 1)
+    variance = max(sum(ways) - both, *ways)
+    mean, half = d.mean(), stats.t.ppf(0.975, 7) * np.sqrt(variance)
+    return rival, mean, *judged(mean, half)
+
+
+@right("ex10-5")
+def by_the_package(accuracy, method):
+    rival = best_of_the_others(accuracy, method)
+    pair = paired_difference(accuracy[method], accuracy[rival], confidence=0.95)
+    return rival, pair.mean, *judged(pair.mean, pair.high - pair.mean)
+
+
+@wrong("ex10-5", [INTERVAL, VERDICT], "over draws alone")
+def over_draws_alone(accuracy, method):
+    rival = best_of_the_others(accuracy, method)
+    d = (accuracy[method] - accuracy[rival]).mean(axis=1)
+    half = stats.t.ppf(0.975, len(d) - 1) * stats.sem(d)
+    return rival, d.mean(), *judged(d.mean(), half)
+
+
+@wrong("ex10-5", VERDICT, "holds zero is taken for no difference")
+def zero_means_no_difference(accuracy, method):
+    rival, mean, _, high, _ = by_the_package(accuracy, method)
+    return rival, mean, *judged(mean, high - mean, margin=np.inf)
+
+
+@wrong("ex10-5", [RIVAL, DIFFERENCE, INTERVAL, VERDICT], "weakest of the others")
+def against_real_only(accuracy, method):
+    return by_the_package({name: accuracy[name] for name in (method, ALONE)}, method)
+
+
+@wrong("ex10-5", RIVAL, "or with itself")
+def named_the_winner(accuracy, method):
+    _, *rest = by_the_package(accuracy, method)
+    return max(accuracy, key=lambda name: accuracy[name].mean()), *rest
+
+
+@wrong("ex10-5", VERDICT, "look at zero first")
+def margin_before_zero(accuracy, method):
+    rival, mean, low, high, verdict = by_the_package(accuracy, method)
+    if abs(low) < 0.5 and abs(high) < 0.5:
+        verdict = "no more than half a point apart"
+    return rival, mean, low, high, verdict

@@ -242,8 +242,18 @@ def chosen_on_all_draws(table, rungs):
 
 
 SCRATCH = {"vanilla GAN": -2.5, "+ batch norm": -1.5, "+ consistency": -0.3}
-BASELINES = {"jitter": 0.2, "SMOTE": 0.0, "class Gaussian": 0.1}
-REST = {"real tweets": 4.0, "+ pretraining": 2.0, "+ noise": 2.2, "+ smoothing": 2.4}
+BASELINES = {"jitter": 0.2, "SMOTE": 0.0, "class Gaussian": 0.1, "ten restarts": 0.4}
+READERS = {"real tweets": 4.0, "judged noise": 2.4, "mean of two": 3.0}
+REST = READERS | {"+ pretraining": 2.0, "+ noise": 2.2, "+ smoothing": 2.4}
+CLASSIFIERS = ("real only", "ten restarts", "mean of two")
+
+
+def concluded(interval):
+    _, low, high = interval
+    if low > 0 or high < 0:
+        return "better" if low > 0 else "worse"
+    near = max(-low, high) < 0.5
+    return "no more than half a point apart" if near else "no difference shown"
 
 
 def ladder(gains, seed=4, draws=DRAWS, without=""):
@@ -253,7 +263,7 @@ def ladder(gains, seed=4, draws=DRAWS, without=""):
     variety = {name: (0.3 + 0.1 * i + rng.normal(0, 0.02, draws)).round(2)
                for i, name in enumerate(gains)}  # fmt: skip
     rows = [
-        (100, name, draw, value, None if name == "real only" else variety[name][draw])
+        (100, name, draw, value, None if name in CLASSIFIERS else variety[name][draw])
         for name, values in accuracy.items()
         for draw, value in enumerate(values)
         if name != without
@@ -264,7 +274,7 @@ def ladder(gains, seed=4, draws=DRAWS, without=""):
         for name in gains
         if name != without
     }
-    top = [name for name in (*SCRATCH, *REST) if name in gains and name != "real tweets"][-1]
+    top = [name for name in (*SCRATCH, *REST) if name in gains and name not in READERS][-1]
     slope = np.mean(doubled) - np.mean(accuracy["real only"])
     table = csv(["n_train", "method", "draw", "accuracy", "vendi_ratio"], rows)
     price, worth = (100 * 2 ** (points / slope) - 100 for points in (1, paired[top][0]))
@@ -276,16 +286,21 @@ def ladder(gains, seed=4, draws=DRAWS, without=""):
         "worth of the top rung": worth,
     }
     words = ("supported", "contradicted")
-    yardstick = "real tweets" if "real tweets" in gains else "class Gaussian"
+    rivals = ("class Gaussian", "ten restarts", *READERS)
     reading = {
         "table": table,
-        "yardstick": lies(t_interval(accuracy[top] - accuracy[yardstick]), *words),
+        "rivals": {
+            name: concluded(t_interval(accuracy[top] - accuracy[name]))
+            for name in rivals
+            if name in gains
+        },
         "consistency": lies(
             t_interval(accuracy["+ consistency"] - accuracy["+ batch norm"]), *words
         ),
         "diversity": lies(t_interval(variety[top] - variety["vanilla GAN"]), *words),
-        "interval": "other draws from my corpus, with the same training seed",
+        "interval": "other draws of the same texts",
         "best rung": "looks better than it is, since luck had several chances",
+        "credit": "what the judge knows, since noise carries it as well",
     }
     return answer, reading
 
@@ -296,24 +311,51 @@ right("project3-2", name="the whole ladder")(ladder(EVERY)[0])
 wrong("project3-2", DRAWS_PART, "at least 8 draws", name="three draws")(ladder(EVERY, draws=3)[0])
 wrong(
     "project3-2",
-    "a whole table, with every baseline and every rung",
+    "a whole table, with every baseline, control and rung",
     "got class Gaussian, expected nothing",
     name="without the Gaussian",
 )(ladder(EVERY, without="class Gaussian")[0])
 wrong(
     "project3-2",
-    "a whole table, with every baseline and every rung",
-    "got real tweets, expected nothing",
-    name="without the yardstick",
-)(ladder(EVERY, without="real tweets")[0])
+    "a whole table, with every baseline, control and rung",
+    "got judged noise, expected nothing",
+    name="without judged noise",
+)(ladder(EVERY, without="judged noise")[0])
+wrong(
+    "project3-2",
+    "a whole table, with every baseline, control and rung",
+    "got ten restarts, expected nothing",
+    name="three rungs without a control",
+)(ladder(BASELINES | SCRATCH, without="ten restarts")[0])
 
 right("project3-3", name="three rungs")(ladder(BASELINES | SCRATCH)[1])
+RIVALS = "the top rung against its rivals, by the rule"
+wrong("project3-3", RIVALS, "not answer it", name="two gains are taken for no difference shown")(
+    ladder(EVERY)[1] | {"rivals": dict.fromkeys(ladder(EVERY)[1]["rivals"], "no difference shown")}
+)
 wrong(
     "project3-3",
-    "the top rung beats the yardstick",
-    "the difference of the two methods",
-    name="two gains are taken for a tie",
-)(ladder(EVERY)[1] | {"yardstick": "undecided"})
+    RIVALS,
+    "'no more than half a point apart', but the interval holds zero",
+    name="an interval that holds zero is no difference",
+)(
+    ladder(EVERY)[1]
+    | {
+        "rivals": {
+            name: "no more than half a point apart" if word == "no difference shown" else word
+            for name, word in ladder(EVERY)[1]["rivals"].items()
+        }
+    }
+)
+wrong("project3-3", RIVALS, "mean of two: expected 'better'", name="only the weakest rival")(
+    ladder(EVERY)[1] | {"rivals": {"class Gaussian": ladder(EVERY)[1]["rivals"]["class Gaussian"]}}
+)
+wrong(
+    "project3-3",
+    "what to give the credit for a gain that judged noise has as well",
+    "have in common",
+    name="the credit goes to rows that look real",
+)(ladder(EVERY)[1] | {"credit": "the generator, since its rows are more like real texts"})
 wrong(
     "project3-3",
     "the best rung of your table, with the interval beside it",
