@@ -38,7 +38,7 @@ REVIEW_WEIGHT = 30.0
 GAN_STEPS = {
     "new start, reviews' judge": 200,
     "new start, tweets' judge": 200,
-    "tweets' start, reviews' judge": 50,
+    "tweets' start, reviews' judge": 25,
 }
 
 RESTARTS = 10

@@ -639,7 +639,7 @@ np.linalg.solve = lambda matrix, right_hand: right_hand
         "a pretraining that trains nothing",
         "07",
         UNTRAINED_PRETRAINING,
-        ("tweets-tstr", "added", "vendi", "recall"),
+        ("tweets-tstr", "vendi", "recall"),
     ),
     Mutation(
         "a pretraining that trains nothing, and test sets of sixty different rows",
@@ -656,7 +656,73 @@ np.linalg.solve = lambda matrix, right_hand: right_hand
         "copies of the training rows with the wrong label",
         "07",
         MISLABELED_COPIES,
-        ("gain-movie", "gain-product", "judge-alone", "tstr"),
+        (
+            "gain-movie",
+            "gain-product",
+            "tstr",
+            "over-noise-movie",
+            "over-noise-product",
+            "over-two-movie",
+            "over-two-product",
+            "arm-new-reviews",
+            "arm-new-tweets",
+            "arm-start-reviews",
+            "recall-new-start",
+        ),
+    ),
+    Mutation(
+        "praise and complaint exchanged in all tweets",
+        "07",
+        """
+import dataclasses
+from embgan_edu.data import embedding
+
+right_embed = embedding.embed
+
+def embed_exchanged(name, *args, **kwargs):
+    corpus = right_embed(name, *args, **kwargs)
+    return dataclasses.replace(corpus, y=1 - corpus.y) if name == "tweets" else corpus
+
+embedding.embed = embed_exchanged
+"""
+        + UNTRAINED_GENERATOR,
+        (
+            "judge-movie",
+            "judge-product",
+            "corrected-movie",
+            "corrected-product",
+            "two-movie",
+            "two-product",
+            "noise-movie",
+            "noise-product",
+            "gaussian-movie",
+            "gaussian-product",
+        ),
+    ),
+    Mutation(
+        "noise in a narrow heap, and fine-tuned rows with the wrong label",
+        "07",
+        """
+from embgan_edu.models import baselines
+from embgan_edu.study import recipe
+
+right_rows, right_rung = baselines.Noise._rows, recipe.fit_rung
+baselines.Noise._rows = lambda self, X, count, rng: right_rows(self, X, count, rng) / 3
+
+def fit_mislabeled(*args, **kwargs):
+    gan = right_rung(*args, **kwargs)
+    right_sample = gan.sample
+
+    def sample_mislabeled(*args, **kwargs):
+        X, y = right_sample(*args, **kwargs)
+        return X, 1 - y
+
+    gan.sample = sample_mislabeled
+    return gan
+
+recipe.fit_rung = fit_mislabeled
+""",
+        ("noise-precision-movie", "noise-precision-product", "tuning"),
     ),
     Mutation(
         "no noise on the real rows",
