@@ -188,6 +188,21 @@ def read_exchanged(path=None):
 ladder.read_table = read_exchanged
 """
 
+# Neighbors on the ladder are alike; nine places on, no stored figure stays where it was.
+STORED_MIXED = """
+from embgan_edu.study import ladder
+
+right_read = ladder.read_table
+
+def read_mixed(path=None):
+    table, about = right_read(path)
+    names = list(table.dropna(subset=["accuracy"])["method"].unique())
+    following = dict(zip(names, names[9 % len(names):] + names[: 9 % len(names)]))
+    return table.assign(method=table["method"].replace(following)).fillna(0.0), about
+
+ladder.read_table = read_mixed
+"""
+
 ALL_PRAISE = """
 from embgan_edu.data import corpora
 
@@ -664,9 +679,17 @@ np.linalg.solve = lambda matrix, right_hand: right_hand
             "over-noise-product",
             "over-two-movie",
             "over-two-product",
+        ),
+    ),
+    Mutation(
+        "every stored method under the name of another one",
+        "07",
+        STORED_MIXED,
+        (
             "arm-new-reviews",
             "arm-new-tweets",
             "arm-start-reviews",
+            "arm-both",
             "recall-new-start",
         ),
     ),
@@ -846,20 +869,7 @@ recipe.CHANGES = dict.fromkeys(recipe.CHANGES, {})
     Mutation(
         "every method under the name of another one",
         "10",
-        """
-from embgan_edu.study import ladder
-
-right_read = ladder.read_table
-
-def read_mixed(path=None):
-    table, about = right_read(path)
-    names = list(table.dropna(subset=["accuracy"])["method"].unique())
-    # Neighbors on the ladder are alike; nine places on, no stored figure stays where it was.
-    following = dict(zip(names, names[9 % len(names):] + names[: 9 % len(names)]))
-    return table.assign(method=table["method"].replace(following)).fillna(0.0), about
-
-ladder.read_table = read_mixed
-""",
+        STORED_MIXED,
         stored_figures("ch10", "lexicon-movie", "lexicon-product"),
     ),
     Mutation(
