@@ -52,8 +52,8 @@ DATA_SEED, TRAINING_SEED, DRAWS, FEW_DRAWS = 2019, 0, 64, 16
 SIZES = (50, 100, 200, 500)
 SETTLED = [REAL_TWEETS, "vanilla GAN", WHOLE]
 SETTLED += [name for name in controls.METHODS if name not in controls.GAN_STEPS]
-MIXED = (REAL_TWEETS, "tweet Gaussian", "judged tweet Gaussian", "judged noise", WHOLE)
-MIXED += ("R3GAN, wide", "class Gaussian")
+MIXED = [REAL_TWEETS, "tweet Gaussian", "judged tweet Gaussian", "judged noise", WHOLE]
+MIXED += ["R3GAN, wide", "class Gaussian"]
 GRID = [
     *(Mix(added, weight) for added, weight in itertools.product((100, 300, 1000, 3000), (1, 10))),
     Mix(3000, 0),
@@ -133,7 +133,8 @@ def main() -> None:
             [run(domain, METHODS if n == 100 else SETTLED, n) for domain in DOMAINS for n in SIZES]
         )
         factors = pd.concat([run(domain, list(FACTORIAL), draws=FEW_DRAWS) for domain in DOMAINS])
-        mixes, own = map(pd.concat, zip(*map(mix_tables, MIXED), strict=True))
+        mixed = [mix_tables(method) for method in MIXED]
+        mixes, own = (pd.concat([pair[place] for pair in mixed]) for place in (0, 1))
         lockbox = run("editorial", SETTLED)
         about = describe_run(DRAWS, DATA_SEED, TRAINING_SEED)
         write_table(ladder, about, folder / STORED.name)
