@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-CHAPTER = ROOT / "book" / "05-measuring.ipynb"
-FIGURE = "fig-ch05-spectrum"
-PICTURE = ROOT / "book" / "images" / "collapse.png"
+CHAPTER = ROOT / "book" / "07-pretraining.ipynb"
+FIGURE = "fig-ch07-staircase"
+PICTURE = ROOT / "book" / "images" / "staircase.png"
 
 
 def stored_picture() -> bytes:

@@ -40,7 +40,7 @@ def test_numbers_on_the_other_pages_are_published_too(path: Path) -> None:
 def test_the_picture_of_the_readme_is_the_one_in_the_book() -> None:
     message = "the chapter has changed since; run `make notebooks`"
     assert readme_picture.PICTURE.read_bytes() == readme_picture.stored_picture(), message
-    assert "book/images/collapse.png" in (checkout() / "README.md").read_text(encoding="utf-8")
+    assert "book/images/staircase.png" in (checkout() / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -173,11 +173,92 @@ def test_the_rank_correlations_are_those_of_an_oracle(domain: str, where: str) -
     name = f"ch10/rho-vendi-{'all-' if where == 'all' else ''}{domain}"
     oracle = spearmanr(runs["vendi_ratio"], runs["gain"]).statistic
     assert oracle == pytest.approx(register[name].value, abs=1e-5)
+    rng = np.random.default_rng(1)
+    samples = [runs.iloc[rng.integers(len(runs), size=len(runs))] for _ in range(500)]
+    for measure, holds_zero in (("vendi_ratio", True), ("recall", True), ("tstr", False)):
+        rhos = [spearmanr(part[measure], part["gain"]).statistic for part in samples]
+        low, high = np.quantile(rhos, [0.025, 0.975])
+        assert (low < 0 < high) == holds_zero, "so says the chapter"
 
 
 @both_domains
 def test_the_plain_gan_does_harm_and_the_whole_recipe_helps(domain: str) -> None:
     assert minus(domain, "vanilla GAN").high < 0 < minus(domain, WHOLE).low
+
+
+def test_the_words_of_chapter_10_about_its_table_are_true() -> None:
+    """What it says of the table without a number that the register holds."""
+    for domain in DOMAINS:
+        assert at(domain, 100, "+ consistency", "trts") > 97
+        assert at(domain, 100, REAL_VS_REAL, "recall") == pytest.approx(0.8, abs=0.05)
+        vendi = [at(domain, 100, rung, "vendi_ratio") for rung in ("vanilla GAN", "+ batch norm")]
+        assert vendi[1] / vendi[0] == pytest.approx(2, abs=0.2)
+        for method in ("memorizer", "jitter", "SMOTE", "class Gaussian"):
+            assert -0.7 < at(domain, 100, method, "gain") < 0.1
+        for rival in ("mean of two", "mean of three", "weighted tweets"):
+            assert minus(domain, WHOLE, rival).high < 0, "worse"
+        difference = minus(domain, WHOLE, REAL_TWEETS)
+        assert difference.low < 0 < difference.high and not difference.within(0.5)
+        blurred, whole = "+ pretraining, blurred", WHOLE
+        assert at(domain, 100, blurred, "recall") > at(domain, 100, whole, "recall")
+        assert at(domain, 100, blurred, "vendi_ratio") > at(domain, 100, whole, "vendi_ratio")
+        assert minus(domain, WHOLE, blurred).low < 0 < minus(domain, WHOLE, blurred).high
+        for n in SIZES:
+            noise, tweets = (
+                at(domain, n, "judged noise", "gain"),
+                at(domain, n, REAL_TWEETS, "gain"),
+            )
+            assert abs(noise - tweets) < 0.7, "close to them at every size"
+        tstr = [at(domain, n, WHOLE, "tstr") for n in SIZES]
+        alone = [at(domain, n, REAL_ONLY, "accuracy") for n in SIZES]
+        assert max(tstr) - min(tstr) < 2.5 < max(alone) - min(alone)
+        assert tstr[0] > alone[0] + 1 and tstr[-1] < alone[-1] - 3
+    for method in ("ten restarts", "shrunk LDA"):
+        share = at("movie", 100, method, "gain") / at("movie", 100, WHOLE, "gain")
+        assert 0.3 < share < 0.55, "a third to a half"
+    assert minus("movie", WHOLE, "fine-tuned classifier").high < 0
+    assert minus("product", WHOLE, "fine-tuned classifier").high == pytest.approx(0, abs=0.05)
+    assert minus("movie", WHOLE, "tweet Gaussian").low > 0
+    for domain, rival in (("movie", "judged noise"), ("product", "tweet Gaussian")):
+        assert minus(domain, WHOLE, rival).low < 0 < minus(domain, WHOLE, rival).high
+    best = max(at("product", 100, method, "accuracy") for method in ladder_tables.SETTLED)
+    assert best < figures.load_register()["ch10/lexicon-product"].value
+
+
+def test_the_words_of_chapter_10_about_the_lockbox_are_true() -> None:
+    def over(rival: str) -> PairedDifference:
+        return minus("editorial", WHOLE, rival)
+
+    assert over("judged noise").low < 0 < over("judged noise").high
+    assert all(over(rival).high < 0 for rival in ("mean of two", "mean of three", REAL_TWEETS))
+    assert minus("editorial", "judge").high < -2
+    gains = {name: minus("editorial", name).mean for name in ladder_tables.SETTLED}
+    assert sorted(gains, key=gains.__getitem__).index("weighted tweets") < len(gains) - 5
+
+
+def conditional(change: str, given: str, there: bool) -> PairedDifference:
+    """Main effect of a change, of the sets that have another change, or have it not."""
+    names = {frozenset(changes): name for name, changes in FACTORIAL.items()}
+    differences = []
+    for domain in DOMAINS:
+        table = long(FACTOR_TABLE[FACTOR_TABLE["corpus"] == domain])
+        differences += [
+            accuracies(table, name) - accuracies(table, names[changes - {change}])
+            for changes, name in names.items()
+            if change in changes and changes - {change} in names and (given in changes) == there
+        ]
+    mean = np.mean(differences, axis=0)
+    return paired_difference(mean, np.zeros_like(mean))
+
+
+def test_the_words_of_chapter_10_about_its_factorial_are_true() -> None:
+    assert conditional("batch norm", "pretraining", there=False).high < 0
+    later = conditional("batch norm", "pretraining", there=True)
+    assert later.low < 0 < later.high
+    assert conditional("noise", "pretraining", there=False).low > 0
+    assert conditional("noise", "pretraining", there=True).low < 0, "no gain is shown"
+    for domain in DOMAINS:
+        assert abs(FACTOR_SUMMARIES.loc[(domain, 100, "pretraining"), "gain"]) < 0.5, "about zero"
 
 
 @both_domains
@@ -190,7 +271,7 @@ def test_diversity_rises_along_the_ladder(domain: str, measure: str) -> None:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("n_train", SIZES)
+@pytest.mark.parametrize("n_train", [50, 200])
 def test_what_trains_no_gan_comes_out_again(n_train: int) -> None:
     """On another processor a draw's accuracy may differ by a test row or two, of 1,800."""
     methods, draws = ["tweet Gaussian", REAL_TWEETS, "mean of two"], 4
