@@ -236,6 +236,27 @@ def test_the_words_of_chapter_10_about_the_lockbox_are_true() -> None:
     assert sorted(gains, key=gains.__getitem__).index("weighted tweets") < len(gains) - 5
 
 
+def test_the_words_of_chapter_10_about_mixes_are_true() -> None:
+    mixes = pd.read_csv(MIXES, comment="#")
+    assert set(mixes[mixes["chosen"]]["real_weight"]) == {10}
+    once = mixes[(mixes["corpus"] == "product") & (mixes["real_weight"] == 1)]
+    tweets, recipe = (
+        once[once["method"] == name].set_index("added")["gain"] for name in (REAL_TWEETS, WHOLE)
+    )
+    assert tweets.idxmax() == 3000 and recipe.idxmax() in {100, 300}
+    assert recipe[3000] / recipe.max() == pytest.approx(0.5, abs=0.05)
+    own = {domain: long(part) for domain, part in read_table(OWN_MIX)[0].groupby("corpus")}
+
+    def over(domain: str, rival: str) -> PairedDifference:
+        whole, other = (accuracies(own[domain], f"{name}, own mix") for name in (WHOLE, rival))
+        return paired_difference(whole, other)
+
+    for domain in DOMAINS:
+        assert over(domain, REAL_TWEETS).high < 0 and over(domain, "R3GAN, wide").high < 0
+    assert over("product", "judged noise").high < 0
+    assert over("movie", "judged noise").low < 0 < over("movie", "judged noise").high
+
+
 def conditional(change: str, given: str, there: bool) -> PairedDifference:
     """Main effect of a change, of the sets that have another change, or have it not."""
     names = {frozenset(changes): name for name, changes in FACTORIAL.items()}
