@@ -228,9 +228,9 @@ def summarize(table: pd.DataFrame) -> pd.DataFrame:
         A table indexed by method, in the order of ``table``. ``accuracy``, ``tstr`` and ``trts``
         are in percent. ``gain`` is the mean difference in accuracy from ``"real only"``, paired by
         draw, in points, and ``gain_low`` to ``gain_high`` is its 95 % confidence interval. Where
-        the table has the accuracy by parts, the interval is that of other draws, other pretrained
-        networks and other test reviews; else of other draws alone. Then come the measures of
-        fidelity and diversity. What does not apply to a method is NaN.
+        the accuracies of all methods are there by parts, the interval is that of other draws, other
+        pretrained networks and other test reviews; else of other draws alone. Then come the
+        measures of fidelity and diversity. What does not apply to a method is NaN.
 
     Raises:
         DataError: ``"real only"`` is missing, or there are fewer than two draws.
@@ -254,12 +254,12 @@ def summarize(table: pd.DataFrame) -> pd.DataFrame:
             f"it has the methods {list(methods)}. Give the whole table from evaluate()."
         )
     means = table.pivot_table(index="method", columns="metric", values="value")
-    by_part = table["metric"].isin(PART_METRICS).any()
+    have_parts = set(table.loc[table["metric"] == PART_METRICS[0], "method"])
+    by_draw = {method: accuracy[method].to_numpy() for method in accuracy}
+    if set(accuracy) <= have_parts:
+        by_draw = {method: accuracies(table, method) for method in accuracy}
     for method in accuracy.columns.drop(REAL_ONLY):
-        if by_part:
-            gain = paired_difference(accuracies(table, method), accuracies(table, REAL_ONLY))
-        else:
-            gain = paired_difference(accuracy[method].to_numpy(), accuracy[REAL_ONLY].to_numpy())
+        gain = paired_difference(by_draw[method], by_draw[REAL_ONLY])
         means.loc[method, ["gain", "gain_low", "gain_high"]] = gain.mean, gain.low, gain.high
     summary = means.reindex(index=methods, columns=list(SUMMARY))
     return summary.rename_axis(index="method", columns=None)
