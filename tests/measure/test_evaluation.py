@@ -13,6 +13,7 @@ from embgan_edu.measure import metrics
 from embgan_edu.measure.evaluation import (
     DIVERSITY,
     PART_METRICS,
+    REAL_ONLY,
     SUMMARY,
     Mix,
     accuracies,
@@ -382,3 +383,24 @@ def test_what_the_book_says_about_the_baselines(real_data) -> None:
     assert summary.loc["SMOTE", "coverage"] > 0.85 and summary.loc["SMOTE", "recall"] < 0.3
     gaussian = summary.loc["class Gaussian"]
     assert gaussian["coverage"] < 0.5 and gaussian["recall"] > 0.7
+
+
+def test_a_table_has_one_kind_of_interval() -> None:
+    """Where one method lacks the parts of the reviews, no interval of the table speaks of them."""
+    rng = np.random.default_rng(0)
+    parts = {method: rng.normal(60, 3, size=(16, len(PART_METRICS))) for method in ("a", "b")}
+    parts[REAL_ONLY] = rng.normal(58, 3, size=(16, len(PART_METRICS)))
+    rows = [
+        (method, metric, draw, values[draw].mean() if metric == "accuracy" else values[draw, part])
+        for method, values in parts.items()
+        for draw in range(16)
+        for part, metric in enumerate(("accuracy", *PART_METRICS), -1)
+    ]
+    table = pd.DataFrame(rows, columns=["method", "metric", "draw", "value"])
+    whole = summarize(table)
+    some = summarize(table[(table["method"] != "b") | (table["metric"] == "accuracy")])
+    by_part = paired_difference(parts["a"], parts[REAL_ONLY])
+    by_draw = paired_difference(parts["a"].mean(axis=1), parts[REAL_ONLY].mean(axis=1))
+    assert whole.loc["a", "gain_low"] == pytest.approx(by_part.low)
+    assert some.loc["a", "gain_low"] == pytest.approx(by_draw.low)
+    assert some.loc["b", "gain"] == pytest.approx(whole.loc["b", "gain"])
