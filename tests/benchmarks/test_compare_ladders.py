@@ -33,7 +33,7 @@ def test_a_gan_may_move_as_far_as_a_seed_would_move_it(
     seed = (figure.high - figure.low) / 2
     allowed = seed if method == "+ noise" else compare_ladders.WITHOUT_TRAINING
     moved = (table["corpus"] == "movie") & (table["method"] == method)
-    moved &= table["n_train"] == 200
+    moved &= table["n_train"] == 100
     table.loc[moved, "accuracy"] += share * allowed
     assert compare(table, tmp_path, monkeypatch) == (share > 1)
 
@@ -41,7 +41,7 @@ def test_a_gan_may_move_as_far_as_a_seed_would_move_it(
 def test_an_accuracy_that_is_missing_is_noticed(tmp_path, monkeypatch) -> None:
     table, _ = read_table(STORED)
     table.loc[table["method"] == "SMOTE", "accuracy"] = np.nan
-    assert "no accuracy at movie, 50, SMOTE, 0." in str(compare(table, tmp_path, monkeypatch))
+    assert "no accuracy at movie, 100, SMOTE, 0." in str(compare(table, tmp_path, monkeypatch))
 
 
 def test_a_table_with_other_cells_is_refused(tmp_path, monkeypatch) -> None:

@@ -74,15 +74,6 @@ def test_the_best_gan_is_worth_the_real_tweets() -> None:
         assert SUMMARIES.loc[(domain, 100, "R3GAN, wide"), "vendi_ratio"] >= 0.9
 
 
-def test_the_readme_says_what_the_table_says() -> None:
-    readme = " ".join((checkout() / "README.md").read_text(encoding="utf-8").split())
-    movie, product = (ahead(domain, "R3GAN, wide", REAL_ONLY) for domain in DOMAINS)
-    assert (
-        f"the gain is {movie.mean:.1f} ({movie.low:.1f} to {movie.high:.1f}) and "
-        f"{product.mean:.1f} ({product.low:.1f} to {product.high:.1f})." in readme
-    )
-
-
 def test_the_words_of_chapter_11_are_true() -> None:
     for domain in DOMAINS:
         recall = SUMMARIES.loc[(domain, 100, "R3GAN, wide"), "recall"]
@@ -130,7 +121,6 @@ def test_the_words_of_chapter_13_are_true() -> None:
             assert ahead(domain, "word soup", other).low > 0
         for judged in ("judged soup", "judged GRU"):
             assert table.loc[judged, "gain_low"] > 0
-        assert ahead(domain, "judged GRU", WHOLE).mean > 0  # no less than the whole recipe
         soup_or_tweets = ahead(domain, "judged soup", REAL_TWEETS)
         assert soup_or_tweets.low < 0 < soup_or_tweets.high
         assert ahead(domain, "R3GAN, wide", "judged soup").low > 0
@@ -150,7 +140,8 @@ def test_the_words_of_chapter_14_are_true() -> None:
         table = SUMMARIES.loc[domain, 100]
         assert table.loc["private GAN", "gain_high"] < 0
         assert table.loc["private GAN", "tstr"] == pytest.approx(50, abs=0.5)  # a coin toss
-        assert abs(ahead(domain, "private recipe", WHOLE).mean) < 0.1  # costs nothing
+        cost = ahead(domain, "private recipe", WHOLE)
+        assert cost.low < 0 < cost.high  # none is shown
     assert ahead("movie", "private recipe", "tweets only").low > 0
     product = ahead("product", "private recipe", "tweets only")
     assert product.low < 0 < product.high
