@@ -255,9 +255,9 @@ def summarize(table: pd.DataFrame) -> pd.DataFrame:
         )
     means = table.pivot_table(index="method", columns="metric", values="value")
     have_parts = set(table.loc[table["metric"] == PART_METRICS[0], "method"])
-    by_draw = {method: accuracy[method].to_numpy() for method in accuracy}
-    if set(accuracy) <= have_parts:
-        by_draw = {method: accuracies(table, method) for method in accuracy}
+    by_draw = {str(method): accuracy[method].to_numpy() for method in accuracy}
+    if set(by_draw) <= have_parts:
+        by_draw = {method: accuracies(table, method) for method in by_draw}
     for method in accuracy.columns.drop(REAL_ONLY):
         gain = paired_difference(by_draw[method], by_draw[REAL_ONLY])
         means.loc[method, ["gain", "gain_low", "gain_high"]] = gain.mean, gain.low, gain.high
