@@ -21,8 +21,8 @@ def results_dir() -> Path:
     """Return the folder of what the book publishes: stored tables, and the register of figures.
 
     Example:
-        >>> sorted(path.name for path in results_dir().iterdir())
-        ['beyond.csv', 'clinic.json', 'figures.json', 'ladder.csv']
+        >>> sorted(path.name for path in results_dir().glob("*.json"))
+        ['clinic.json', 'figures.json']
     """
     return _PACKAGE / "results"
 
