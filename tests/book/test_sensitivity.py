@@ -190,15 +190,19 @@ ladder.read_table = read_exchanged
 
 # Neighbors on the ladder are alike; nine places on, no stored figure stays where it was.
 STORED_MIXED = """
+import pandas as pd
 from embgan_edu.study import ladder
 
 right_read = ladder.read_table
 
 def read_mixed(path=None):
     table, about = right_read(path)
-    names = list(table.dropna(subset=["accuracy"])["method"].unique())
-    following = dict(zip(names, names[9 % len(names):] + names[: 9 % len(names)]))
-    return table.assign(method=table["method"].replace(following)).fillna(0.0), about
+    parts = []
+    for _, part in table.groupby(["corpus", "n_train"], sort=False):
+        names = list(part.dropna(subset=["accuracy"])["method"].unique())
+        following = dict(zip(names, names[9 % len(names):] + names[: 9 % len(names)]))
+        parts.append(part.assign(method=part["method"].replace(following)))
+    return pd.concat(parts).fillna(0.0), about
 
 ladder.read_table = read_mixed
 """
