@@ -755,23 +755,56 @@ recipe.fit_rung = fit_mislabeled
         "no noise on the real rows",
         "08",
         ignored("noise"),
-        ("agreement", "seen-variance"),
+        ("seen-variance",),
+    ),
+    Mutation(
+        "training rows four times too close together",
+        "08",
+        with_splits("dataclasses.replace(splits, X_train=splits.X_train / 4)"),
+        ("parent-1", "parent-2"),
+    ),
+    Mutation(
+        "networks that never learn",
+        "08",
+        NOTHING_LEARNED,
+        (
+            "gap-none",
+            "gap-once",
+            "gap-fresh",
+            "unseen-none",
+            "rv-none",
+            "rv-fresh",
+            "rt-none",
+            "rt-fresh",
+        ),
     ),
     Mutation(
         "of fifty training steps only one is made",
         "08",
         ONE_STEP_OF_FIFTY + UNTRAINED_GENERATOR,
         (
-            "gap-none",
-            "gap-once",
-            "gap-fresh",
-            "unseen-none",
             "gap-tuned",
             "recall-none",
             "recall-03",
             "coverage-none",
             "coverage-03",
         ),
+    ),
+    Mutation(
+        "finished rows blurred five times as much",
+        "08",
+        """
+from embgan_edu.models import baselines
+
+right_start = baselines.Blurred.__init__
+
+def start_five_times(self, sampler, scale):
+    right_start(self, sampler, 5 * scale)
+
+baselines.Blurred.__init__ = start_five_times
+""",
+        ("recall-blurred", "coverage-blurred", "vendi-blurred"),
+        weights=True,
     ),
     Mutation(
         "copies of the training rows with the wrong label",
@@ -783,13 +816,34 @@ recipe.fit_rung = fit_mislabeled
         "no label smoothing",
         "09",
         ignored("label_smoothing"),
-        ("agreement",),
+        ("real-one",),
+    ),
+    Mutation(
+        "of fifty training steps only one is made",
+        "09",
+        ONE_STEP_OF_FIFTY,
+        ("recall-two",),
+    ),
+    Mutation(
+        "no noise on the real rows",
+        "09",
+        ignored("noise"),
+        ("coverage-two",),
     ),
     Mutation(
         "nothing is ever trained",
         "09",
         NOTHING_TRAINED,
-        ("formula-gap", "pull-one", "pull-two", "sure-none", "pull-rows-two"),
+        (
+            "formula-gap",
+            "pull-one",
+            "pull-two",
+            "sure-none",
+            "pull-rows-none",
+            "pull-rows-one",
+            "pull-rows-two",
+            "fake-two",
+        ),
     ),
     Mutation(
         "copies of the training rows with the wrong label",
@@ -800,9 +854,10 @@ recipe.fit_rung = fit_mislabeled
             "real-one",
             "recall-none",
             "recall-one",
-            "vendi-one",
+            "recall-two",
             "gain-none",
             "gain-one",
+            "gain-two",
         ),
     ),
     Mutation(
