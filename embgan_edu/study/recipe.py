@@ -149,21 +149,44 @@ def pretrain(
             than a batch.
     """
     check_whole(1, networks=networks)
-    X, y = standardized(corpus), corpus.y
-    path = _weights_path(config, X, y, networks, random_state)
+    path = _weights_path(config, standardized(corpus), corpus.y, networks, random_state)
     with lock(f"weights-{path.stem}"):
         try:
             return GAN.load(path)
         except DataError:  # not there yet, or damaged
             pass
-        X, y = np.tile(X, (networks, 1, 1)), np.tile(y, (networks, 1))
-        judge = None
-        if config.consistency > 0:
-            n_classes = len(corpus.label_names)
-            judge = StackedClassifier(n_classes, random_state=random_state).fit(X, y)
-        gan = GAN(config, random_state).fit(X, y, classifier=judge, progress=progress)
+        gan = fit_corpus(GAN(config, random_state), corpus, networks, progress)
         gan.save(path)
     return gan
+
+
+def fit_corpus(gan: GAN, corpus: EmbeddedCorpus, networks: int, progress: bool = False) -> GAN:
+    """Train a GAN on a whole corpus, as :func:`pretrain` does, without a cache.
+
+    Args:
+        gan: The GAN, of any kind. Its seed is that of the judge too.
+        corpus: The corpus; it is standardized here.
+        networks: How many draws the GAN gets, each with its own initial weights.
+        progress: Show a progress line while training.
+
+    Returns:
+        The GAN that was given.
+
+    Example:
+        >>> y = np.arange(40) % 2
+        >>> X = np.random.default_rng(0).normal(size=(40, 3))
+        >>> corpus = EmbeddedCorpus("toy", X, y, ("no", "yes"), 0)
+        >>> gan = fit_corpus(GAN(GANConfig(steps=2, batch_size=8)), corpus, networks=2)
+        >>> gan.sample(3)[0].shape
+        (2, 3, 3)
+    """
+    X = np.tile(standardized(corpus), (networks, 1, 1))
+    y = np.tile(corpus.y, (networks, 1))
+    judge = None
+    if gan.config.consistency > 0:
+        n_classes = len(corpus.label_names)
+        judge = StackedClassifier(n_classes, random_state=gan.random_state).fit(X, y)
+    return gan.fit(X, y, classifier=judge, progress=progress)
 
 
 def fit_rung(

@@ -4,18 +4,14 @@ It is no part of the recipe, and no field of the GAN: the targets of both kinds 
 smoothed, which Salimans et al. (2016), section 3.4, advise against.
 """
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from embgan_edu.data.embedding import EmbeddedCorpus
-from embgan_edu.models.classifier import StackedClassifier
-from embgan_edu.models.gan import GAN, GANConfig, Players, generator_step, with_noise
+from embgan_edu.models.gan import GAN, Players, generator_step, with_noise
 from embgan_edu.models.losses import binary_cross_entropy
 from embgan_edu.models.stacked import elementwise, take_rows
 from embgan_edu.models.training import Record
-from embgan_edu.study.recipe import standardized
 
 
 class TwoSidedGAN(GAN):
@@ -25,6 +21,8 @@ class TwoSidedGAN(GAN):
     Penalties, packs, and the losses of chapter 11 are not for it.
 
     Example:
+        >>> import numpy as np
+        >>> from embgan_edu.models.gan import GANConfig
         >>> rng = np.random.default_rng(0)
         >>> X, y = rng.normal(size=(1, 20, 5)), rng.integers(0, 2, size=(1, 20))
         >>> config = GANConfig(steps=10, batch_size=8, label_smoothing=0.1)
@@ -65,40 +63,3 @@ def two_sided_discriminator_step(
         "real_probability": elementwise(torch.sigmoid, real_logits.detach()).mean(dim=1),
         "fake_probability": elementwise(torch.sigmoid, fake_logits.detach()).mean(dim=1),
     }
-
-
-def pretrain_two_sided(
-    config: GANConfig,
-    corpus: EmbeddedCorpus,
-    networks: int,
-    random_state: int = 0,
-    progress: bool = False,
-) -> TwoSidedGAN:
-    """Do for :class:`TwoSidedGAN` what :func:`~embgan_edu.study.recipe.pretrain` does for the GAN.
-
-    Nothing is cached.
-
-    Args:
-        config: The settings.
-        corpus: The corpus, such as ``embed("tweets")``; it is standardized here.
-        networks: How many GANs, each with its own initial weights.
-        random_state: Seed.
-        progress: Show a progress line while training.
-
-    Example:
-        >>> y = np.arange(40) % 2
-        >>> X = np.random.default_rng(0).normal(size=(40, 3))
-        >>> corpus = EmbeddedCorpus("toy", X, y, ("no", "yes"), 0)
-        >>> config = GANConfig(steps=2, batch_size=8, label_smoothing=0.1)
-        >>> pretrain_two_sided(config, corpus, networks=2).sample(3)[0].shape
-        (2, 3, 3)
-    """
-    X = np.tile(standardized(corpus), (networks, 1, 1))
-    y = np.tile(corpus.y, (networks, 1))
-    judge = None
-    if config.consistency > 0:
-        n_classes = len(corpus.label_names)
-        judge = StackedClassifier(n_classes, random_state=random_state).fit(X, y)
-    gan = TwoSidedGAN(config, random_state)
-    gan.fit(X, y, classifier=judge, progress=progress)
-    return gan

@@ -12,11 +12,7 @@ from embgan_edu.models.classifier import StackedClassifier
 from embgan_edu.models.gan import GAN, GANConfig
 from embgan_edu.models.stacked import DrawStreams
 from embgan_edu.study import recipe
-from embgan_edu.study.two_sided import (
-    TwoSidedGAN,
-    pretrain_two_sided,
-    two_sided_discriminator_step,
-)
+from embgan_edu.study.two_sided import TwoSidedGAN, two_sided_discriminator_step
 
 SMALL = GANConfig(latent_dim=4, hidden=16, steps=6, batch_size=8, noise=0.2)
 
@@ -73,9 +69,9 @@ def test_pretraining_without_smoothing_is_the_recipes():
     X = np.random.default_rng(0).normal(size=(60, 5)) + y[:, None]
     corpus = EmbeddedCorpus("toy", X, y, ("no", "yes"), 0)
     config = dataclasses.replace(SMALL, consistency=1.0)
-    ours = pretrain_two_sided(config, corpus, networks=2, random_state=4)
+    ours = recipe.fit_corpus(TwoSidedGAN(config, random_state=4), corpus, networks=2)
     theirs = recipe.pretrain(config, corpus, networks=2, random_state=4)
     np.testing.assert_array_equal(ours.sample(7)[0], theirs.sample(7)[0])
     smoothed = dataclasses.replace(config, label_smoothing=0.1)
-    other = pretrain_two_sided(smoothed, corpus, networks=2, random_state=4)
+    other = recipe.fit_corpus(TwoSidedGAN(smoothed, random_state=4), corpus, networks=2)
     assert not np.array_equal(ours.sample(7)[0], other.sample(7)[0])
