@@ -343,6 +343,22 @@ def test_the_words_of_chapter_10_about_its_factorial_are_true() -> None:
 
 
 @both_domains
+def test_the_words_of_chapter_10_about_wider_clouds_are_true(domain: str) -> None:
+    def more(method: str, other: str, measure: str) -> PairedDifference:
+        return paired_difference(*(per_draw(domain, name, measure) for name in (method, other)))
+
+    blurred = "+ pretraining, blurred"
+    for measure in ("recall", "vendi_ratio"):
+        assert more(blurred, WHOLE, measure).low > 0
+    assert -0.1 < more(blurred, WHOLE, "coverage").mean < 0, "a little lower"
+    for method in (blurred, "+ noise"):
+        assert more(method, "+ pretraining", "recall").low > 0
+        assert more(method, "+ pretraining", "coverage").high < 0, "it costs coverage"
+    assert more(WHOLE, "+ noise", "recall").low > 0, "smoothing adds recall"
+    assert more(WHOLE, "+ noise", "coverage").mean > 0, "and loses no coverage"
+
+
+@both_domains
 @pytest.mark.parametrize("measure", ["vendi_ratio", "recall"])
 def test_diversity_rises_along_the_ladder(domain: str, measure: str) -> None:
     rise = paired_difference(

@@ -189,7 +189,8 @@ def test_one_endless_loop_costs_one_exercise() -> None:
         new_code_cell("def leaks(*arguments): return bool(a)"),
         new_code_cell('check("ex04-3", leaks)', metadata={"nbgrader": {"grade": True}}),
     ]
-    found = execute(cells, seed=5, limits=Limits(cell_seconds=3))
+    # An honest call must not take as long on a busy machine.
+    found = execute(cells, seed=5, limits=Limits(cell_seconds=8))
     assert found.stopped.keys() == {1, 3}
     assert found.entries.keys() == {5}
     assert found.entries[5][0]["items"][0] == {"kind": "truth value", "value": True}
