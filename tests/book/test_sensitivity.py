@@ -778,6 +778,8 @@ recipe.fit_rung = fit_mislabeled
             "rt-fresh",
             "normal-none",
             "normal-fresh",
+            "closer-none",
+            "closer-fresh",
         ),
     ),
     Mutation(
@@ -813,8 +815,6 @@ baselines.Blurred.__init__ = start_five_times
         "08",
         MISLABELED_COPIES,
         (
-            "closer-none",
-            "closer-fresh",
             "recall-none",
             "recall-03",
             "coverage-1",
@@ -855,6 +855,8 @@ baselines.Blurred.__init__ = start_five_times
             "pull-formula",
             "gap-none",
             "gap-one",
+            "coverage-none",
+            "coverage-one",
         ),
     ),
     Mutation(
@@ -867,8 +869,6 @@ baselines.Blurred.__init__ = start_five_times
             "recall-none",
             "recall-one",
             "recall-two",
-            "coverage-none",
-            "coverage-one",
             "gain-none",
             "gain-one",
             "gain-two",
