@@ -23,7 +23,7 @@ OF_CHAPTER := $(NN)- or $(NN): or ex$(NN) or chapter_$(patsubst 0%,%,$(CHAPTER))
 define build-site
 	rm -rf _build/source _build/html _build/.doctrees
 	mkdir -p _build/source
-	cp -R _config.yml _toc.yml book exercises _build/source/
+	cp -R _config.yml _toc.yml README.md book exercises _build/source/
 	$(if $(1),cp $(1)/*.ipynb _build/source/book/)
 	$(BIN)/jupyter-book build _build/source --path-output . -W --keep-going -n --quiet
 endef
