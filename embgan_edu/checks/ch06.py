@@ -274,7 +274,7 @@ OBEDIENCE = (
         "The fitted Gaussian of the chapter's toy: what made its rows useful?",
         options=(
             "no: what holds no news cannot help",
-            "yes, if the generator makes a true assumption that the classifier does not make",
+            "yes, if the rows lower the variance by more than they add in bias",
             "yes, if there are rows enough",
             "yes, if a judge agrees with all of their labels",
         ),

@@ -311,6 +311,7 @@ vectors.load_word_vectors = load_one_off
             "wrong-turn",
             "wrong-against",
             "wrong-not-against",
+            "swaying-2000",
             "price",
             "price-low",
             "price-high",
@@ -346,6 +347,7 @@ vectors.load_word_vectors = load_one_off
             "double-cost",
             "leak-cost",
             "peek-cost",
+            "peek-honest",
         ),
     ),
     Mutation(
@@ -634,7 +636,7 @@ import numpy as np
 
 np.linalg.solve = lambda matrix, right_hand: right_hand
 """,
-        ("toy-fitted", "toy-biased", "linear-real", "linear-gain"),
+        ("toy-fitted", "toy-biased", "toy-both", "linear-real", "linear-gain", "linear-both"),
     ),
     Mutation(
         "test labels that belong to other rows",

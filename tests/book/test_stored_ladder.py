@@ -343,6 +343,18 @@ def test_the_words_of_chapter_10_about_its_factorial_are_true() -> None:
 
 
 @both_domains
+def test_the_words_of_chapters_4_to_6_about_the_plain_gan_are_true(domain: str) -> None:
+    for n_train in (50, 100, 200, 500):
+        assert 0.2 < at(domain, n_train, "vanilla GAN", "vendi_ratio") < 0.31, "about a quarter"
+    labels = paired_difference(
+        per_draw(domain, "+ batch norm", "trts"), per_draw(domain, "vanilla GAN", "trts")
+    )
+    assert labels.low > 0, "another generator, and the label is followed better"
+    without = figures.load_register()["ch06/trts-without"].value
+    assert at(domain, 100, "vanilla GAN", "trts") < without, "less after 2,000 steps than after 500"
+
+
+@both_domains
 def test_the_words_of_chapter_10_about_wider_clouds_are_true(domain: str) -> None:
     def more(method: str, other: str, measure: str) -> PairedDifference:
         return paired_difference(*(per_draw(domain, name, measure) for name in (method, other)))

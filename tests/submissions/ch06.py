@@ -141,7 +141,7 @@ OBEDIENCE = {
     "means": "the labels are the judge's opinion, on rows that are clearer than real ones",
     "examiner": "a classifier trained on as many other real rows",
     "fool": "the generator is rewarded for agreement, whether the judge is right or not",
-    "gain": "yes, if the generator makes a true assumption that the classifier does not make",
+    "gain": "yes, if the rows lower the variance by more than they add in bias",
     "end": -2,
 }
 
