@@ -160,7 +160,7 @@ wrong(
     "all of its own labels",
     name="the judge on the right labels",
 )(OBEDIENCE | {"reference": -1})
-wrong("ex06-3", "when rows without news can help", "lowers the variance", name="no news, no gain")(
+wrong("ex06-3", "when rows without news can help", "lower the variance", name="no news, no gain")(
     OBEDIENCE | {"gain": "no: what holds no news cannot help"}
 )
 wrong("ex06-3", "where the gain ends, in points", "count less", name="the gain of 100 rows")(
